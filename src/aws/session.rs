@@ -1,0 +1,171 @@
+//! One session per cell: its credentials, its clients, and the proof that it is in the right account.
+
+use std::time::Duration;
+
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_types::retry::RetryConfig;
+
+use super::calls::{CountCalls, RefuseWrites};
+use super::{AwsError, Calls, Class, Doing};
+use crate::resources::model::Place;
+
+/// A connection that does not come about is given up after this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// One attempt at a request; the SDK sets none of its own.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A request with all its attempts.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(180);
+/// Attempts at a request that AWS throttles or fails.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// Whether a session may change anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    Read,
+    Write,
+}
+
+/// How a cell's account is entered: as the environment says, then through a role if there is one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Credentials {
+    pub role: Option<String>,
+    pub external_id: Option<String>,
+}
+
+/// The clients of one account and Region.
+#[derive(Debug, Clone)]
+struct Clients {
+    ec2: aws_sdk_ec2::Client,
+    ecs: aws_sdk_ecs::Client,
+    elb: aws_sdk_elasticloadbalancingv2::Client,
+    iam: aws_sdk_iam::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    scaling: aws_sdk_applicationautoscaling::Client,
+}
+
+/// One account and Region, entered and checked.
+#[derive(Debug, Clone)]
+pub struct Session {
+    place: Place,
+    clients: Clients,
+    access: Access,
+}
+
+/// Reads of one account and Region.
+#[derive(Debug, Clone)]
+pub struct Reader(Session);
+
+/// Reads and writes of one account and Region.
+#[derive(Debug, Clone)]
+pub struct Writer(Reader);
+
+impl Session {
+    /// Enters an account, and fails if the credentials lead to another one than the place names.
+    pub async fn open(place: &Place, credentials: &Credentials, access: Access, calls: &Calls) -> Result<Self, AwsError> {
+        let config = configure(place, credentials).await;
+        let sts =
+            aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(&config).interceptor(CountCalls(calls.clone())).build());
+        let identity = sts.get_caller_identity().send().await.doing("sts:GetCallerIdentity", place)?;
+        let account = identity.account().unwrap_or_default();
+        if account != place.account {
+            let who = identity.arn().unwrap_or("the credentials in use");
+            let message = format!("{who} is in account {account}, and the spec says account {}", place.account);
+            return Err(AwsError::new("sts:GetCallerIdentity", place, Class::Credentials, message));
+        }
+        macro_rules! client {
+            ($sdk:ident) => {{
+                let mut builder = $sdk::config::Builder::from(&config).interceptor(CountCalls(calls.clone()));
+                if access == Access::Read {
+                    builder = builder.interceptor(RefuseWrites);
+                }
+                $sdk::Client::from_conf(builder.build())
+            }};
+        }
+        let clients = Clients {
+            ec2: client!(aws_sdk_ec2),
+            ecs: client!(aws_sdk_ecs),
+            elb: client!(aws_sdk_elasticloadbalancingv2),
+            iam: client!(aws_sdk_iam),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            scaling: client!(aws_sdk_applicationautoscaling),
+        };
+        Ok(Self { place: place.clone(), clients, access })
+    }
+
+    pub fn reader(&self) -> Reader {
+        Reader(self.clone())
+    }
+
+    /// A writer, if the session was opened for one.
+    pub fn writer(&self) -> Option<Writer> {
+        (self.access == Access::Write).then(|| Writer(self.reader()))
+    }
+}
+
+async fn configure(place: &Place, credentials: &Credentials) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(place.region.clone()))
+        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+        .timeout_config(timeouts)
+        .load()
+        .await;
+    let Some(role) = &credentials.role else { return config };
+    let mut provider = AssumeRoleProvider::builder(role).session_name("tierctl").configure(&config);
+    if let Some(external_id) = &credentials.external_id {
+        provider = provider.external_id(external_id);
+    }
+    let provider = SharedCredentialsProvider::new(provider.build().await);
+    config.into_builder().credentials_provider(provider).build()
+}
+
+impl Reader {
+    pub fn place(&self) -> &Place {
+        &self.0.place
+    }
+
+    pub fn ec2(&self) -> &aws_sdk_ec2::Client {
+        &self.0.clients.ec2
+    }
+
+    pub fn ecs(&self) -> &aws_sdk_ecs::Client {
+        &self.0.clients.ecs
+    }
+
+    pub fn elb(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
+        &self.0.clients.elb
+    }
+
+    pub fn iam(&self) -> &aws_sdk_iam::Client {
+        &self.0.clients.iam
+    }
+
+    pub fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
+        &self.0.clients.logs
+    }
+
+    pub fn scaling(&self) -> &aws_sdk_applicationautoscaling::Client {
+        &self.0.clients.scaling
+    }
+}
+
+impl Writer {
+    pub fn reader(&self) -> &Reader {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for Writer {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.0
+    }
+}

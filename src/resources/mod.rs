@@ -1,0 +1,195 @@
+//! One file per kind of AWS thing: its shape, how each field changes, and how it is read, made, changed and deleted.
+//!
+//! A new kind is a new file and a line in the list below.
+
+pub mod cluster;
+mod filters;
+pub mod internet_gateway;
+pub mod listener;
+pub mod listener_rule;
+pub mod load_balancer;
+pub mod log_group;
+pub mod model;
+pub mod normal_form;
+pub mod role;
+pub mod route_table;
+pub mod security_group;
+pub mod security_group_rules;
+pub mod service;
+pub mod subnet;
+mod tags;
+pub mod target_group;
+pub mod targets;
+pub mod task_definition;
+pub mod vpc;
+pub mod vpc_endpoint;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::{AwsError, Reader, Writer};
+use model::{Changed, Condition, Field, Live, Place, Scope, Wanted};
+
+macro_rules! kinds {
+    ($($variant:ident $name:literal $resource:expr;)*) => {
+        /// The kinds, in the order in which they are listed in a plan.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Kind {
+            $(#[serde(rename = $name)] $variant,)*
+        }
+
+        impl Kind {
+            pub const ALL: &'static [Kind] = &[$(Kind::$variant),*];
+
+            /// As it is printed, and in JSON.
+            pub fn name(self) -> &'static str {
+                match self { $(Kind::$variant => $name),* }
+            }
+
+            pub fn resource(self) -> &'static dyn Resource {
+                match self { $(Kind::$variant => &$resource),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Vpc "vpc" vpc::Vpcs;
+    InternetGateway "internet_gateway" internet_gateway::InternetGateways;
+    Subnet "subnet" subnet::Subnets;
+    RouteTable "route_table" route_table::RouteTables;
+    SecurityGroup "security_group" security_group::SecurityGroups;
+    SecurityGroupRules "security_group_rules" security_group_rules::SecurityGroupRuleSets;
+    VpcEndpoint "vpc_endpoint" vpc_endpoint::VpcEndpoints;
+    Role "role" role::Roles;
+    LogGroup "log_group" log_group::LogGroups;
+    LoadBalancer "load_balancer" load_balancer::LoadBalancers;
+    Listener "listener" listener::Listeners;
+    Cluster "cluster" cluster::Clusters;
+    TargetGroup "target_group" target_group::TargetGroups;
+    ListenerRule "listener_rule" listener_rule::ListenerRules;
+    Targets "targets" targets::TargetSets;
+    TaskDefinition "task_definition" task_definition::TaskDefinitions;
+    Service "service" service::Services;
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What one place is read for.
+#[derive(Debug, Clone, Default)]
+pub struct ReadScope {
+    /// Tiers whose things are wanted, by tag.
+    pub tiers: BTreeSet<String>,
+    /// The infra groups wanted, where not all of a tier's.
+    pub infra_groups: Option<BTreeSet<Scope>>,
+    /// The tenants wanted, where not all; and then no more of the tier than a tenant needs to be made.
+    pub tenants: Option<BTreeSet<Scope>>,
+    /// VPCs of other teams that specs name.
+    pub foreign_vpcs: BTreeSet<String>,
+    /// Listeners of other teams that specs name.
+    pub foreign_listeners: BTreeSet<String>,
+    /// Names that specs will take, by kind: whoever holds them is read too.
+    pub names: BTreeMap<Kind, BTreeSet<String>>,
+    /// Fields that some spec sets and that cost a call for each thing: target group attributes.
+    pub with_target_group_attributes: bool,
+    /// Prefix list names (`com.amazonaws.us-east-1.s3`) whose ids the desired rules need.
+    pub prefix_lists: BTreeSet<String>,
+    /// Whether each tenant's target health is read, as `status` shows it.
+    pub with_target_health: bool,
+}
+
+impl ReadScope {
+    /// Whether only what a tenant needs is read: no attributes of the tier's own things.
+    pub fn is_narrow(&self) -> bool {
+        self.tenants.is_some()
+    }
+
+    pub fn wants_name(&self, kind: Kind, name: &str) -> bool {
+        self.names.get(&kind).is_some_and(|names| names.contains(name))
+    }
+
+    /// Whether a thing's tags say that it is one of those wanted.
+    pub fn wants(&self, scope: &Scope) -> bool {
+        self.tiers.contains(&scope.tier)
+            && self.infra_groups.as_ref().is_none_or(|groups| groups.contains(&scope.without_tenant()))
+            && (scope.tenant.is_none() || self.tenants.as_ref().is_none_or(|tenants| tenants.contains(scope)))
+    }
+}
+
+/// A place as it is being read: a kind can see what earlier stages found.
+pub struct Reading<'a> {
+    pub aws: &'a Reader,
+    pub place: &'a Place,
+    pub scope: &'a ReadScope,
+    pub found: &'a [Live],
+}
+
+impl Reading<'_> {
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Live> {
+        self.found.iter().filter(move |live| live.kind == kind)
+    }
+
+    /// Those of a kind that are ours, of the tiers that are read.
+    pub fn ours(&self, kind: Kind) -> impl Iterator<Item = &Live> {
+        self.of_kind(kind).filter(|live| live.owner().is_some_and(|key| self.scope.wants(&key.scope)))
+    }
+}
+
+/// When a kind is read: each stage sees what those before it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Needs nothing.
+    First,
+    /// Needs VPCs, load balancers or clusters.
+    Second,
+    /// Needs listeners and target groups.
+    Third,
+    /// Needs the tags of rules and target groups.
+    Last,
+}
+
+/// A kind of AWS thing.
+#[async_trait]
+pub trait Resource: Send + Sync {
+    /// Every field there is, each stated once.
+    fn fields(&self) -> &'static [Field];
+
+    fn stage(&self) -> Stage {
+        Stage::First
+    }
+
+    /// Whether things of this kind carry tags of their own; if not, their tags are their parent's.
+    fn is_tagged(&self) -> bool {
+        true
+    }
+
+    /// All that the scope asks for, in as few calls as the API allows, ours and those who hold our names.
+    async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError>;
+
+    /// Makes it, tagged, and returns its id or ARN.
+    async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError>;
+
+    /// Changes what differs and returns its id or ARN, which only a new revision changes.
+    async fn update(&self, aws: &Writer, live: &Live, wanted: &Wanted, changed: &Changed) -> Result<String, AwsError>;
+
+    /// Deletes it. One that is gone already is no error.
+    async fn delete(&self, aws: &Writer, live: &Live) -> Result<(), AwsError>;
+
+    /// Whether what was made or changed does its work yet.
+    async fn condition(&self, _aws: &Reader, _id: &str, _wanted: &Wanted) -> Result<Condition, AwsError> {
+        Ok(Condition::Ready)
+    }
+
+    /// Whether what was deleted is gone: ready when it is, pending while it leaves.
+    async fn departure(&self, _aws: &Reader, _live: &Live) -> Result<Condition, AwsError> {
+        Ok(Condition::Ready)
+    }
+}

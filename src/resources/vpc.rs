@@ -1,0 +1,110 @@
+//! The VPC of an infra group, with both DNS attributes.
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
+use serde::{Deserialize, Serialize};
+
+use super::model::{Changed, Field, Live, Wanted};
+use super::{Kind, Reading, Resource, filters, tags};
+use crate::aws::{AwsError, Class, Doing, Reader, Writer};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Vpc {
+    pub cidr_block: String,
+    /// Absent where a narrow read did not ask for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_dns_support: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_dns_hostnames: Option<bool>,
+}
+
+pub struct Vpcs;
+
+#[async_trait]
+impl Resource for Vpcs {
+    fn fields(&self) -> &'static [Field] {
+        const { &[Field::replace("cidr_block"), Field::update("enable_dns_support"), Field::update("enable_dns_hostnames")] }
+    }
+
+    async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
+        let mut found = Vec::new();
+        let mut pages = reading
+            .aws
+            .ec2()
+            .describe_vpcs()
+            .set_filters(Some(filters::by_owner(reading.scope)))
+            .max_results(1000)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(vpc) = pages.next().await {
+            let vpc = vpc.doing("ec2:DescribeVpcs", reading.place)?;
+            let id = vpc.vpc_id().unwrap_or_default();
+            let (support, hostnames) = if reading.scope.is_narrow() {
+                (None, None)
+            } else {
+                let (support, hostnames) = futures::try_join!(
+                    attribute(reading.aws, id, VpcAttributeName::EnableDnsSupport),
+                    attribute(reading.aws, id, VpcAttributeName::EnableDnsHostnames)
+                )?;
+                (Some(support), Some(hostnames))
+            };
+            let shape = Vpc {
+                cidr_block: vpc.cidr_block().unwrap_or_default().into(),
+                enable_dns_support: support,
+                enable_dns_hostnames: hostnames,
+            };
+            found.push(Live::new(Kind::Vpc, reading.place, id, tags::from_ec2(vpc.tags()), &shape));
+        }
+        Ok(found)
+    }
+
+    async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
+        let shape: Vpc = wanted.shape()?;
+        let made = aws
+            .ec2()
+            .create_vpc()
+            .cidr_block(&shape.cidr_block)
+            .tag_specifications(tags::to_ec2_specification(ResourceType::Vpc, &wanted.tags))
+            .send()
+            .await
+            .doing("ec2:CreateVpc", &wanted.key)?;
+        let id = made.vpc().and_then(|vpc| vpc.vpc_id()).unwrap_or_default().to_string();
+        set_attributes(aws, &id, &shape).await?;
+        Ok(id)
+    }
+
+    async fn update(&self, aws: &Writer, live: &Live, wanted: &Wanted, changed: &Changed) -> Result<String, AwsError> {
+        if changed.has("enable_dns_support") || changed.has("enable_dns_hostnames") {
+            set_attributes(aws, &live.id, &wanted.shape()?).await?;
+        }
+        Ok(live.id.clone())
+    }
+
+    async fn delete(&self, aws: &Writer, live: &Live) -> Result<(), AwsError> {
+        match aws.ec2().delete_vpc().vpc_id(&live.id).send().await.doing("ec2:DeleteVpc", &live.id) {
+            Err(error) if error.class != Class::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One attribute a call: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcAttribute.html>
+async fn attribute(aws: &Reader, id: &str, name: VpcAttributeName) -> Result<bool, AwsError> {
+    let answer = aws.ec2().describe_vpc_attribute().vpc_id(id).attribute(name).send().await.doing("ec2:DescribeVpcAttribute", id)?;
+    let value = answer.enable_dns_support().or(answer.enable_dns_hostnames());
+    Ok(value.and_then(|value| value.value()).unwrap_or(false))
+}
+
+/// Support first: AWS refuses hostnames without it.
+async fn set_attributes(aws: &Writer, id: &str, shape: &Vpc) -> Result<(), AwsError> {
+    let value = |on: bool| AttributeBooleanValue::builder().value(on).build();
+    let request = || aws.ec2().modify_vpc_attribute().vpc_id(id);
+    if let Some(on) = shape.enable_dns_support {
+        request().enable_dns_support(value(on)).send().await.doing("ec2:ModifyVpcAttribute", id)?;
+    }
+    if let Some(on) = shape.enable_dns_hostnames {
+        request().enable_dns_hostnames(value(on)).send().await.doing("ec2:ModifyVpcAttribute", id)?;
+    }
+    Ok(())
+}

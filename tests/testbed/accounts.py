@@ -1,0 +1,129 @@
+"""What the test bed knows of an account besides what moto keeps: settings, counters, faults, the request log."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from .clock import now
+from .faults import Fault, Hung
+from .settings import Settings
+from .wire import Incoming
+
+LOG_LENGTH = 50_000
+
+
+@dataclass
+class Logged:
+    """One request: what was sent and how it was answered."""
+
+    number: int
+    at: float
+    incoming: Incoming
+    write: int | None
+    status: int | None = None
+    error: str | None = None
+    fault: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "at": round(self.at, 4),
+            "service": self.incoming.service,
+            "action": self.incoming.action,
+            "region": self.incoming.region,
+            "parameters": self.incoming.parameters(),
+            "write": self.write,
+            "status": self.status,
+            "error": self.error,
+            "fault": self.fault,
+        }
+
+
+@dataclass
+class Account:
+    """One account of the bed."""
+
+    id: str
+    settings: Settings
+    calls: Counter[str] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    write_count: int = 0
+    log: deque[Logged] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+    faults: list[Fault] = field(default_factory=list)
+    hung: list[Hung] = field(default_factory=list)
+    hung_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    crashes: list[str] = field(default_factory=list)
+    random: random.Random = field(default_factory=lambda: random.Random(0))
+    buckets: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
+    started: float = field(default_factory=now)
+    _memory: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
+
+    def __post_init__(self) -> None:
+        self.released.set()
+
+    def holds(self, rule: str) -> bool:
+        """Whether a rule is switched on, as all are unless set otherwise."""
+        return self.settings.rules.get(rule, True)
+
+    def memory(self, region: str, topic: str) -> dict[Any, Any]:
+        """What a behaviour remembers in a Region. It goes with the account."""
+        return self._memory[region, topic]
+
+    def reset_counters(self) -> None:
+        """Starts counting, and logging, anew."""
+        self.calls.clear()
+        self.writes.clear()
+        self.refused.clear()
+        self.write_count = 0
+        self.log.clear()
+        self.crashes.clear()
+
+
+class Accounts:
+    """All accounts, made when they are first seen."""
+
+    def __init__(self, defaults: Settings) -> None:
+        self.defaults = defaults
+        self._accounts: dict[str, Account] = {}
+
+    def __getitem__(self, account_id: str) -> Account:
+        account = self._accounts.get(account_id)
+        if account is None:
+            account = self._accounts[account_id] = Account(account_id, self.defaults)
+        return account
+
+    def known(self) -> list[Account]:
+        return list(self._accounts.values())
+
+    def forget(self, account_id: str) -> None:
+        """Drops the account: what the bed knows of it and what moto keeps for it."""
+        from moto.core.base_backend import BackendDict
+
+        account = self._accounts.pop(account_id, None)
+        if account is not None:
+            account.released.set()
+        for backends in list(BackendDict._instances):
+            dict.pop(backends, account_id, None)
+
+
+_ACCOUNTS: Accounts | None = None
+
+
+def accounts() -> Accounts:
+    """The accounts of this process."""
+    if _ACCOUNTS is None:
+        raise RuntimeError("the test bed has not been set up")
+    return _ACCOUNTS
+
+
+def set_up(defaults: Settings) -> Accounts:
+    """Makes the accounts of this process."""
+    global _ACCOUNTS
+    _ACCOUNTS = Accounts(defaults)
+    return _ACCOUNTS
