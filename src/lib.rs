@@ -1,5 +1,12 @@
 //! tierctl wires the dependencies of a tier once, so that a tenant is one YAML file. `ARCHITECTURE.md` walks
 //! through the rooms.
 
+pub mod apply;
 pub mod aws;
+pub mod cli;
+pub mod estate;
+pub mod live;
+pub mod plan;
+pub mod report;
 pub mod resources;
+pub mod spec;

@@ -95,9 +95,10 @@ impl Intercept for RefuseWrites {
         "RefuseWrites"
     }
 
-    fn read_before_execution(
+    fn read_before_serialization(
         &self,
         _context: &BeforeSerializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let action = config.load::<Metadata>().map(|operation| operation.name().to_string()).unwrap_or_default();

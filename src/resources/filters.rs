@@ -3,18 +3,18 @@
 use aws_sdk_ec2::types::Filter;
 
 use super::ReadScope;
-use super::model::{TAG_CELL, TAG_INFRA_GROUP, TAG_TIER};
+use super::model::{Live, TAG_CELL, TAG_INFRA_GROUP, TAG_TIER};
 
 /// A filter takes at most this many values.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html>
-pub const MAX_VALUES: usize = 200;
+pub(super) const MAX_VALUES: usize = 200;
 
-pub fn filter(name: impl Into<String>, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
+pub(super) fn filter(name: impl Into<String>, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
 }
 
 /// Things with our tags, of the tiers and infra groups that the scope names.
-pub fn by_owner(scope: &ReadScope) -> Vec<Filter> {
+pub(super) fn by_owner(scope: &ReadScope) -> Vec<Filter> {
     let mut filters = vec![filter(format!("tag:{TAG_TIER}"), scope.tiers.iter())];
     if let Some(groups) = scope.infra_groups.as_ref().filter(|groups| groups.len() <= MAX_VALUES) {
         let cells: std::collections::BTreeSet<&String> = groups.iter().map(|group| &group.cell).collect();
@@ -23,4 +23,10 @@ pub fn by_owner(scope: &ReadScope) -> Vec<Filter> {
         filters.push(filter(format!("tag:{TAG_INFRA_GROUP}"), names));
     }
     filters
+}
+
+/// Whether a thing is one of those asked for: `by_owner` lets through what has the cell of one infra group and the
+/// name of another.
+pub(super) fn is_wanted(scope: &ReadScope, live: &Live) -> bool {
+    live.owner().is_some_and(|key| scope.wants(&key.scope))
 }

@@ -1,11 +1,12 @@
 //! The internet gateway of an internet-facing infra group, attached to its VPC.
 
 use async_trait::async_trait;
+use aws_sdk_ec2::types::{AttachmentStatus, InternetGateway as Ec2InternetGateway, ResourceType};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Field, Id, Live, Wanted};
-use super::{Reading, Resource};
-use crate::aws::{AwsError, Writer};
+use super::model::{Changed, Field, Id, Live, Place, Wanted};
+use super::{Kind, Reading, Resource, deletion, eventually, filters, tags};
+use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InternetGateway {
@@ -21,19 +22,119 @@ impl Resource for InternetGateways {
         const { &[Field::update("vpc_id")] }
     }
 
-    async fn read(&self, _reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
-        unimplemented!()
+    async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
+        let found = reading
+            .aws
+            .ec2()
+            .describe_internet_gateways()
+            .set_filters(Some(filters::by_owner(reading.scope)))
+            .max_results(1000)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .doing("ec2:DescribeInternetGateways", reading.place)?;
+        let found = found.iter().map(|gateway| live(reading.place, gateway));
+        Ok(found.filter(|live| filters::is_wanted(reading.scope, live)).collect())
     }
 
-    async fn create(&self, _aws: &Writer, _wanted: &Wanted) -> Result<String, AwsError> {
-        unimplemented!()
+    async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
+        let shape: InternetGateway = wanted.shape()?;
+        let made = aws
+            .ec2()
+            .create_internet_gateway()
+            .tag_specifications(tags::to_ec2_specification(ResourceType::InternetGateway, &wanted.tags))
+            .send()
+            .await
+            .doing("ec2:CreateInternetGateway", &wanted.key)?;
+        let id = made.internet_gateway().and_then(|gateway| gateway.internet_gateway_id()).unwrap_or_default().to_string();
+        if let Some(vpc_id) = &shape.vpc_id {
+            let vpc_id = vpc_id.known()?;
+            eventually::known(|| attach(aws, &id, vpc_id)).await?;
+        }
+        Ok(id)
     }
 
-    async fn update(&self, _aws: &Writer, _live: &Live, _wanted: &Wanted, _changed: &Changed) -> Result<String, AwsError> {
-        unimplemented!()
+    async fn update(&self, aws: &Writer, live: &Live, wanted: &Wanted, changed: &Changed) -> Result<String, AwsError> {
+        if changed.has("vpc_id") {
+            let (before, after): (InternetGateway, InternetGateway) = (live.shape()?, wanted.shape()?);
+            if let Some(vpc_id) = &before.vpc_id {
+                detach(aws, &live.id, vpc_id.known()?).await?;
+            }
+            if let Some(vpc_id) = &after.vpc_id {
+                attach(aws, &live.id, vpc_id.known()?).await?;
+            }
+        }
+        Ok(live.id.clone())
     }
 
-    async fn delete(&self, _aws: &Writer, _live: &Live) -> Result<(), AwsError> {
-        unimplemented!()
+    async fn delete(&self, aws: &Writer, live: &Live) -> Result<(), AwsError> {
+        let shape: InternetGateway = live.shape()?;
+        if let Some(vpc_id) = &shape.vpc_id {
+            detach(aws, &live.id, vpc_id.known()?).await?;
+        }
+        let request = aws.ec2().delete_internet_gateway().internet_gateway_id(&live.id);
+        deletion::gone_is_fine(request.send().await.doing("ec2:DeleteInternetGateway", &live.id))
+    }
+}
+
+fn live(place: &Place, gateway: &Ec2InternetGateway) -> Live {
+    // AWS gives the state of an attached one as `available`, which the SDK has no name for.
+    let is_leaving = |state: &AttachmentStatus| matches!(state, AttachmentStatus::Detaching | AttachmentStatus::Detached);
+    let attached = gateway.attachments().iter().find(|attachment| !attachment.state().is_some_and(is_leaving));
+    let shape = InternetGateway { vpc_id: attached.and_then(|attachment| attachment.vpc_id()).map(|id| Id::Known(id.into())) };
+    let id = gateway.internet_gateway_id().unwrap_or_default();
+    Live::new(Kind::InternetGateway, place, id, tags::from_ec2(gateway.tags()), &shape)
+}
+
+async fn attach(aws: &Writer, id: &str, vpc_id: &str) -> Result<(), AwsError> {
+    let request = aws.ec2().attach_internet_gateway().internet_gateway_id(id).vpc_id(vpc_id);
+    match request.send().await.doing("ec2:AttachInternetGateway", id) {
+        // An attempt whose answer was lost has done it.
+        Err(error) if error.class == Class::Exists && is_attached(aws, id, vpc_id).await? => Ok(()),
+        result => result.map(|_| ()),
+    }
+}
+
+async fn is_attached(aws: &Reader, id: &str, vpc_id: &str) -> Result<bool, AwsError> {
+    let request = aws.ec2().describe_internet_gateways().internet_gateway_ids(id);
+    let answer = request.send().await.doing("ec2:DescribeInternetGateways", id)?;
+    let mut attachments = answer.internet_gateways().iter().flat_map(|gateway| gateway.attachments());
+    Ok(attachments.any(|attachment| attachment.vpc_id() == Some(vpc_id)))
+}
+
+/// AWS refuses while something in the VPC has a public address.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachInternetGateway.html>
+async fn detach(aws: &Writer, id: &str, vpc_id: &str) -> Result<(), AwsError> {
+    let request = aws.ec2().detach_internet_gateway().internet_gateway_id(id).vpc_id(vpc_id);
+    match request.send().await.doing("ec2:DetachInternetGateway", id) {
+        Err(error) if error.code.as_deref() == Some("Gateway.NotAttached") => Ok(()),
+        Err(error) => deletion::refused(error, public_interfaces(aws, vpc_id)).await,
+        Ok(_) => Ok(()),
+    }
+}
+
+async fn public_interfaces(aws: &Reader, vpc_id: &str) -> Result<Vec<String>, AwsError> {
+    let public = filters::filter("association.public-ip", ["*"]);
+    deletion::interfaces(aws, [filters::filter("vpc-id", [vpc_id]), public]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::InternetGatewayAttachment;
+
+    use super::*;
+
+    fn attached_as(state: &str) -> Live {
+        let attachment = InternetGatewayAttachment::builder().state(state.into()).vpc_id("vpc-1").build();
+        let gateway = Ec2InternetGateway::builder().internet_gateway_id("igw-1").attachments(attachment).build();
+        live(&Place { account: "123456789012".into(), region: "us-east-1".into() }, &gateway)
+    }
+
+    #[test]
+    fn an_attachment_counts_until_it_is_being_undone() {
+        assert_eq!(attached_as("available").text("vpc_id"), Some("vpc-1"));
+        assert_eq!(attached_as("detaching").text("vpc_id"), None);
     }
 }

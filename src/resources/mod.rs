@@ -3,7 +3,13 @@
 //! A new kind is a new file and a line in the list below.
 
 pub mod cluster;
+mod deletion;
+pub mod elb_tags;
+mod eventually;
 mod filters;
+pub mod foreign;
+mod idempotency;
+pub mod prefix_lists;
 pub mod internet_gateway;
 pub mod listener;
 pub mod listener_rule;
@@ -17,7 +23,7 @@ pub mod security_group;
 pub mod security_group_rules;
 pub mod service;
 pub mod subnet;
-mod tags;
+pub mod tags;
 pub mod target_group;
 pub mod targets;
 pub mod task_definition;
@@ -32,7 +38,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{AwsError, Reader, Writer};
-use model::{Changed, Condition, Field, Live, Place, Scope, Wanted};
+use model::{Changed, Condition, Field, Fields, Live, Place, Scope, Tags, Wanted};
 
 macro_rules! kinds {
     ($($variant:ident $name:literal $resource:expr;)*) => {
@@ -102,8 +108,10 @@ pub struct ReadScope {
     pub with_target_group_attributes: bool,
     /// Prefix list names (`com.amazonaws.us-east-1.s3`) whose ids the desired rules need.
     pub prefix_lists: BTreeSet<String>,
-    /// Whether each tenant's target health is read, as `status` shows it.
-    pub with_target_health: bool,
+    /// Tenants that register addresses: the targets of these are read.
+    pub address_tenants: BTreeSet<Scope>,
+    /// Kinds that the command has no use for.
+    pub without: BTreeSet<Kind>,
 }
 
 impl ReadScope {
@@ -118,9 +126,11 @@ impl ReadScope {
 
     /// Whether a thing's tags say that it is one of those wanted.
     pub fn wants(&self, scope: &Scope) -> bool {
-        self.tiers.contains(&scope.tier)
-            && self.infra_groups.as_ref().is_none_or(|groups| groups.contains(&scope.without_tenant()))
-            && (scope.tenant.is_none() || self.tenants.as_ref().is_none_or(|tenants| tenants.contains(scope)))
+        let group_is_wanted = || self.infra_groups.as_ref().is_none_or(|groups| groups.contains(&scope.without_tenant()));
+        match &self.tenants {
+            Some(tenants) if scope.is_tenant() => tenants.contains(scope),
+            _ => self.tiers.contains(&scope.tier) && group_is_wanted(),
+        }
     }
 }
 
@@ -171,6 +181,16 @@ pub trait Resource: Send + Sync {
         true
     }
 
+    /// Whether a field of this live thing is not ours, though the spec sets it.
+    fn ignores(&self, _field: &str, _live: &Live) -> bool {
+        false
+    }
+
+    /// Tags that follow from the fields once they are resolved.
+    fn derived_tags(&self, _fields: &Fields) -> Tags {
+        Tags::new()
+    }
+
     /// All that the scope asks for, in as few calls as the API allows, ours and those who hold our names.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError>;
 
@@ -186,6 +206,17 @@ pub trait Resource: Send + Sync {
     /// Whether what was made or changed does its work yet.
     async fn condition(&self, _aws: &Reader, _id: &str, _wanted: &Wanted) -> Result<Condition, AwsError> {
         Ok(Condition::Ready)
+    }
+
+    /// Does what AWS allows only of a thing that is ready, after `condition` said so. Whether it changed anything:
+    /// then the condition is asked for again.
+    async fn complete(&self, _aws: &Writer, _id: &str, _wanted: &Wanted) -> Result<bool, AwsError> {
+        Ok(false)
+    }
+
+    /// Whether what needs this thing has to wait until it is ready, rather than just until it is made.
+    fn is_needed_ready(&self) -> bool {
+        true
     }
 
     /// Whether what was deleted is gone: ready when it is, pending while it leaves.

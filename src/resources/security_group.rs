@@ -1,11 +1,14 @@
 //! A security group, without its rules.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
+use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as Ec2SecurityGroup};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Field, Id, Live, Wanted};
-use super::{Reading, Resource};
-use crate::aws::{AwsError, Writer};
+use super::model::{Changed, Field, Id, Key, Live, Place, Wanted};
+use super::{Kind, Reading, Resource, deletion, filters, security_group_rules, tags};
+use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SecurityGroup {
@@ -22,19 +25,87 @@ impl Resource for SecurityGroups {
         const { &[Field::replace("vpc_id"), Field::replace("group_name"), Field::replace("description")] }
     }
 
-    async fn read(&self, _reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
-        unimplemented!()
+    /// Groups, ours with both their rule sets: AWS lists them together.
+    async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
+        let mut found = Vec::new();
+        for group in groups(reading.aws, filters::by_owner(reading.scope)).await? {
+            let live = live(reading.place, &group);
+            if let Some(owner) = live.owner().filter(|key| reading.scope.wants(&key.scope)) {
+                found.extend(security_group_rules::live(&live, &owner.name, &group));
+                found.push(live);
+            }
+        }
+        let seen: BTreeSet<String> = found.iter().map(|live| live.id.clone()).collect();
+        for names in names_to_look_up(reading).chunks(filters::MAX_VALUES) {
+            let holders = groups(reading.aws, vec![filters::filter("group-name", names.iter().copied())]).await?;
+            found.extend(holders.iter().map(|group| live(reading.place, group)).filter(|live| !seen.contains(&live.id)));
+        }
+        Ok(found)
     }
 
-    async fn create(&self, _aws: &Writer, _wanted: &Wanted) -> Result<String, AwsError> {
-        unimplemented!()
+    async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
+        let shape: SecurityGroup = wanted.shape()?;
+        let vpc_id = shape.vpc_id.known()?;
+        let request = aws
+            .ec2()
+            .create_security_group()
+            .vpc_id(vpc_id)
+            .group_name(&shape.group_name)
+            .description(&shape.description)
+            .tag_specifications(tags::to_ec2_specification(ResourceType::SecurityGroup, &wanted.tags));
+        match request.send().await.doing("ec2:CreateSecurityGroup", &wanted.key) {
+            Ok(made) => Ok(made.group_id().unwrap_or_default().to_string()),
+            Err(error) if error.class == Class::Exists => made_before(aws, &wanted.key, vpc_id, &shape.group_name).await?.ok_or(error),
+            Err(error) => Err(error),
+        }
     }
 
-    async fn update(&self, _aws: &Writer, _live: &Live, _wanted: &Wanted, _changed: &Changed) -> Result<String, AwsError> {
-        unimplemented!()
+    /// Nothing of a group can be changed but its rules.
+    async fn update(&self, _aws: &Writer, live: &Live, _wanted: &Wanted, _changed: &Changed) -> Result<String, AwsError> {
+        Ok(live.id.clone())
     }
 
-    async fn delete(&self, _aws: &Writer, _live: &Live) -> Result<(), AwsError> {
-        unimplemented!()
+    async fn delete(&self, aws: &Writer, live: &Live) -> Result<(), AwsError> {
+        let request = aws.ec2().delete_security_group().group_id(&live.id);
+        let Err(error) = request.send().await.doing("ec2:DeleteSecurityGroup", &live.id) else { return Ok(()) };
+        deletion::refused(error, users(aws, &live.id)).await
     }
+}
+
+/// Names that specs will take; a tenant takes none.
+fn names_to_look_up<'a>(reading: &Reading<'a>) -> Vec<&'a str> {
+    let names = reading.scope.names.get(&Kind::SecurityGroup).filter(|_| !reading.scope.is_narrow());
+    names.into_iter().flatten().map(String::as_str).collect()
+}
+
+fn live(place: &Place, group: &Ec2SecurityGroup) -> Live {
+    let name = group.group_name().unwrap_or_default();
+    let shape = SecurityGroup {
+        vpc_id: Id::Known(group.vpc_id().unwrap_or_default().into()),
+        group_name: name.into(),
+        description: group.description().unwrap_or_default().into(),
+    };
+    Live::new(Kind::SecurityGroup, place, group.group_id().unwrap_or_default(), tags::from_ec2(group.tags()), &shape).named(name)
+}
+
+async fn groups(aws: &Reader, filters: Vec<Filter>) -> Result<Vec<Ec2SecurityGroup>, AwsError> {
+    let request = aws.ec2().describe_security_groups().set_filters(Some(filters)).max_results(1000);
+    request.into_paginator().items().send().try_collect().await.doing("ec2:DescribeSecurityGroups", aws.place())
+}
+
+/// The group of this identity that has the name: an attempt whose answer was lost made it.
+async fn made_before(aws: &Reader, key: &Key, vpc_id: &str, name: &str) -> Result<Option<String>, AwsError> {
+    let holders = groups(aws, vec![filters::filter("vpc-id", [vpc_id]), filters::filter("group-name", [name])]).await?;
+    let ours = holders.iter().find(|group| Key::from_tags(Kind::SecurityGroup, &tags::from_ec2(group.tags())).as_ref() == Some(key));
+    Ok(ours.and_then(|group| group.group_id()).map(String::from))
+}
+
+/// What keeps a group from being deleted: interfaces that have it and groups whose rules name it.
+async fn users(aws: &Reader, id: &str) -> Result<Vec<String>, AwsError> {
+    let naming = |direction: &str| groups(aws, vec![filters::filter(format!("{direction}ip-permission.group-id"), [id])]);
+    let (mut users, ingress, egress) =
+        futures::try_join!(deletion::interfaces(aws, [filters::filter("group-id", [id])]), naming(""), naming("egress."))?;
+    let groups: BTreeSet<&str> = ingress.iter().chain(&egress).filter_map(|group| group.group_id()).filter(|other| *other != id).collect();
+    users.extend(groups.into_iter().map(|group| format!("the rules of security group {group}")));
+    Ok(users)
 }

@@ -1,12 +1,13 @@
 //! A subnet of an infra group, in one Availability Zone.
 
 use async_trait::async_trait;
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Ec2Subnet, SubnetState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::model::{Changed, Field, Id, Live, Wanted};
-use super::{Reading, Resource};
-use crate::aws::{AwsError, Writer};
+use super::model::{Changed, Condition, Field, Id, Key, Live, Place, ShapeError, Wanted};
+use super::{Kind, Reading, Resource, deletion, eventually, filters, tags};
+use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Subnet {
@@ -33,19 +34,131 @@ impl Resource for Subnets {
         }
     }
 
-    async fn read(&self, _reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
-        unimplemented!()
+    async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
+        let found = reading
+            .aws
+            .ec2()
+            .describe_subnets()
+            .set_filters(Some(filters::by_owner(reading.scope)))
+            .max_results(1000)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .doing("ec2:DescribeSubnets", reading.place)?;
+        let found = found.iter().map(|subnet| live(reading.place, subnet));
+        Ok(found.filter(|live| filters::is_wanted(reading.scope, live)).collect())
     }
 
-    async fn create(&self, _aws: &Writer, _wanted: &Wanted) -> Result<String, AwsError> {
-        unimplemented!()
+    async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
+        let shape: Subnet = wanted.shape()?;
+        let vpc_id = shape.vpc_id.known()?;
+        let block = shape.cidr_block.as_str().ok_or_else(|| ShapeError(format!("no block has been chosen for {}", wanted.key)))?;
+        let request = aws
+            .ec2()
+            .create_subnet()
+            .vpc_id(vpc_id)
+            .cidr_block(block)
+            .availability_zone(&shape.availability_zone)
+            .tag_specifications(tags::to_ec2_specification(ResourceType::Subnet, &wanted.tags));
+        let id = match request.send().await.doing("ec2:CreateSubnet", &wanted.key) {
+            Ok(made) => made.subnet().and_then(|subnet| subnet.subnet_id()).unwrap_or_default().to_string(),
+            Err(error) if error.code.as_deref() == Some("InvalidSubnet.Conflict") => {
+                made_before(aws, &wanted.key, vpc_id, block).await?.ok_or(error)?
+            }
+            Err(error) => return Err(error),
+        };
+        // Off is what AWS starts with.
+        // <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html>
+        if shape.map_public_ip_on_launch {
+            eventually::known(|| map_public_ip(aws, &id, true)).await?;
+        }
+        Ok(id)
     }
 
-    async fn update(&self, _aws: &Writer, _live: &Live, _wanted: &Wanted, _changed: &Changed) -> Result<String, AwsError> {
-        unimplemented!()
+    async fn update(&self, aws: &Writer, live: &Live, wanted: &Wanted, changed: &Changed) -> Result<String, AwsError> {
+        if changed.has("map_public_ip_on_launch") {
+            let shape: Subnet = wanted.shape()?;
+            map_public_ip(aws, &live.id, shape.map_public_ip_on_launch).await?;
+        }
+        Ok(live.id.clone())
     }
 
-    async fn delete(&self, _aws: &Writer, _live: &Live) -> Result<(), AwsError> {
-        unimplemented!()
+    async fn delete(&self, aws: &Writer, live: &Live) -> Result<(), AwsError> {
+        let result = aws.ec2().delete_subnet().subnet_id(&live.id).send().await.doing("ec2:DeleteSubnet", &live.id);
+        let Err(error) = result else { return Ok(()) };
+        let inside = [filters::filter("subnet-id", [&live.id])];
+        deletion::refused(error, deletion::interfaces(aws, inside)).await
+    }
+
+    async fn condition(&self, aws: &Reader, id: &str, _wanted: &Wanted) -> Result<Condition, AwsError> {
+        match aws.ec2().describe_subnets().subnet_ids(id).send().await.doing("ec2:DescribeSubnets", id) {
+            Ok(answer) => Ok(answer.subnets().first().map_or_else(|| not_listed(id), condition_of)),
+            Err(error) if error.class == Class::NotFound => Ok(not_listed(id)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn not_listed(id: &str) -> Condition {
+    Condition::Pending(format!("AWS does not list {id} yet"))
+}
+
+fn live(place: &Place, subnet: &Ec2Subnet) -> Live {
+    let shape = Subnet {
+        vpc_id: Id::Known(subnet.vpc_id().unwrap_or_default().into()),
+        cidr_block: subnet.cidr_block().unwrap_or_default().into(),
+        availability_zone: subnet.availability_zone().unwrap_or_default().into(),
+        map_public_ip_on_launch: subnet.map_public_ip_on_launch().unwrap_or(false),
+    };
+    let id = subnet.subnet_id().unwrap_or_default();
+    Live::new(Kind::Subnet, place, id, tags::from_ec2(subnet.tags()), &shape).in_condition(condition_of(subnet))
+}
+
+fn condition_of(subnet: &Ec2Subnet) -> Condition {
+    match subnet.state() {
+        None | Some(SubnetState::Available) => Condition::Ready,
+        Some(SubnetState::Pending) => Condition::Pending("AWS is making the subnet".into()),
+        Some(other) => Condition::Failed(format!("AWS says that the subnet is {}", other.as_str())),
+    }
+}
+
+async fn map_public_ip(aws: &Writer, id: &str, on: bool) -> Result<(), AwsError> {
+    let value = AttributeBooleanValue::builder().value(on).build();
+    let request = aws.ec2().modify_subnet_attribute().subnet_id(id).map_public_ip_on_launch(value);
+    request.send().await.doing("ec2:ModifySubnetAttribute", id).map(|_| ())
+}
+
+/// The subnet of this identity that has the block: an attempt whose answer was lost made it.
+async fn made_before(aws: &Reader, key: &Key, vpc_id: &str, block: &str) -> Result<Option<String>, AwsError> {
+    let request = aws.ec2().describe_subnets().filters(filters::filter("vpc-id", [vpc_id])).filters(filters::filter("cidr-block", [block]));
+    let answer = request.send().await.doing("ec2:DescribeSubnets", key)?;
+    let holder = answer.subnets().iter().find(|subnet| Key::from_tags(Kind::Subnet, &tags::from_ec2(subnet.tags())).as_ref() == Some(key));
+    Ok(holder.and_then(|subnet| subnet.subnet_id()).map(String::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subnet_reads_as_it_would_be_wanted() {
+        let subnet = Ec2Subnet::builder()
+            .subnet_id("subnet-1")
+            .vpc_id("vpc-1")
+            .cidr_block("10.0.0.0/20")
+            .availability_zone("us-east-1a")
+            .state(SubnetState::Pending)
+            .build();
+        let wanted = Subnet {
+            vpc_id: Id::Known("vpc-1".into()),
+            cidr_block: "10.0.0.0/20".into(),
+            availability_zone: "us-east-1a".into(),
+            map_public_ip_on_launch: false,
+        };
+        let live = live(&Place { account: "123456789012".into(), region: "us-east-1".into() }, &subnet);
+        assert_eq!(live.shape::<Subnet>().expect("its shape"), wanted);
+        assert!(matches!(live.condition, Condition::Pending(_)));
     }
 }

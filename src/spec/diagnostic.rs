@@ -74,7 +74,10 @@ impl Finding {
 
     #[must_use]
     pub fn related(mut self, source: &Arc<Source>, origin: Origin, label: impl Into<String>) -> Self {
-        if let Some(position) = self.place(source, origin) {
+        // What an alias brings in twice stands in the file once.
+        let same = |own: &Position| Arc::ptr_eq(&own.source, source) && origin == Origin::Written(own.span);
+        let repeats = self.position.as_ref().is_some_and(same);
+        if let Some(position) = self.place(source, origin).filter(|_| !repeats) {
             self.related.push(Related { position, label: label.into() });
         }
         self

@@ -50,6 +50,11 @@ impl<T> Located<T> {
         self.origin
     }
 
+    /// Whether this stands in for a value that is missing or of the wrong type.
+    pub fn is_stand_in(&self) -> bool {
+        self.origin == Origin::Repaired
+    }
+
     pub fn into_inner(self) -> T {
         self.value
     }

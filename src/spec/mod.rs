@@ -5,11 +5,13 @@
 //! what does not fit, `typed` turns it into the structs of `model`, and `check` looks at what types cannot say.
 //! No stage gives up at the first problem, so one run reports them all.
 
+pub mod arn;
 mod check;
 pub mod diagnostic;
 pub mod load;
 pub mod located;
 pub mod model;
+pub mod reference;
 pub mod schema;
 mod shape;
 pub mod source;

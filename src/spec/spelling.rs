@@ -1,9 +1,16 @@
 //! "Did you mean": the nearest of some names.
 
+/// Beyond this it is no misspelt name, and comparing it takes long.
+const LONGEST: usize = 100;
+
 /// The name that a typing error most likely meant, if any comes near.
 pub(super) fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Keys are short: a third of the letters may differ, so that `cider` finds `cidr` and `vpc` does not find `tags`.
-    let limit = (written.chars().count() / 3).max(1);
+    let length = written.chars().count();
+    if length > LONGEST {
+        return None;
+    }
+    let limit = length / 3;
     let folded = |name: &str| name.to_lowercase().replace(['-', ' '], "_");
     let written = folded(written);
     names
@@ -14,13 +21,16 @@ pub(super) fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str
         .map(|(_, name)| name)
 }
 
-/// "did you mean `x`?" if something comes near, else every name there is.
+/// "did you mean `x`?" if something comes near, else what there is to choose from.
 pub(super) fn suggest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     match nearest(written, names.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
-        None if names.is_empty() => "there are none yet".to_owned(),
-        None => format!("there are {}", list(names)),
+        None => match names.as_slice() {
+            [] => "there is none yet".to_owned(),
+            [only] => format!("there is only `{only}`"),
+            names => format!("there are {}", list(names.iter().copied())),
+        },
     }
 }
 
@@ -32,6 +42,11 @@ pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
         Some((only, [])) => only.clone(),
         Some((last, others)) => format!("{} and {last}", others.join(", ")),
     }
+}
+
+/// `a` and `b`, or "none"
+pub(super) fn none_or_list(names: Vec<&str>) -> String {
+    if names.is_empty() { "none".to_owned() } else { list(names) }
 }
 
 /// Edits between two words, a swap of neighbours being one (optimal string alignment).
@@ -70,6 +85,8 @@ mod tests {
     #[test]
     fn lists_read_like_a_sentence() {
         assert_eq!(list(["a", "b", "c"]), "`a`, `b` and `c`");
-        assert_eq!(suggest("zzz", ["a"]), "there are `a`");
+        assert_eq!(suggest("zzz", ["a"]), "there is only `a`");
+        assert_eq!(suggest("zzz", ["a", "b"]), "there are `a` and `b`");
+        assert_eq!(suggest("ig1", ["ig-1", "ig-22"]), "did you mean `ig-1`?");
     }
 }

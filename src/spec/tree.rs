@@ -1,6 +1,7 @@
 //! YAML text into a tree of values that know their place. This is the one module that knows the YAML library.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::DuplicateKeyPolicy;
@@ -9,7 +10,6 @@ use serde_saphyr::{Location, Options, Spanned};
 use super::diagnostic::Finding;
 use super::located::{Origin, Span};
 use super::source::Source;
-use std::sync::Arc;
 
 /// A spec is some kilobytes. Far beyond that it is not a spec, and would only cost memory.
 const MAX_BYTES: usize = 16 << 20;
@@ -59,9 +59,9 @@ pub(super) fn parse(source: &Arc<Source>) -> (Vec<Node>, Vec<Finding>) {
     for document in documents(&source.text) {
         let base = Base(document.start as u32);
         match serde_saphyr::from_multiple_with_options::<Parsed>(&source.text[document.clone()], options()) {
-            Ok(parsed) => nodes.extend(
-                parsed.into_iter().map(|parsed| base.node(parsed)).filter(|node| !matches!(node.value, Value::Null)),
-            ),
+            Ok(parsed) => {
+                nodes.extend(parsed.into_iter().map(|parsed| base.node(parsed)).filter(|node| !matches!(node.value, Value::Null)))
+            }
             Err(error) => {
                 let at = error.location().filter(|place| *place != Location::UNKNOWN);
                 let origin = Origin::Written(match at {
@@ -84,10 +84,11 @@ fn options() -> Options {
             max_nodes: 5_000_000,
             max_events: 12_000_000,
             max_documents: 100_000,
-            max_depth: 64,
+            // A spec goes a dozen levels deep; a debug build needs up to 50 KiB of stack for each.
+            max_depth: 24,
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 200_000,
+            max_total_replayed_events: 50_000,
             max_replay_stack_depth: 16,
         },
         // `no` and `on` are text, as in YAML 1.2.
@@ -146,13 +147,11 @@ impl Base {
         Span { start: start + within as u32, end: start + within as u32 }
     }
 
-    fn node(self, Parsed(parsed): Parsed) -> Node {
+    fn node(self, parsed: Parsed) -> Node {
         let value = match parsed.value {
             Raw::Leaf(value) => value,
             Raw::List(items) => Value::List(items.into_iter().map(|item| self.node(item)).collect()),
-            Raw::Map(entries) => {
-                Value::Map(entries.into_iter().map(|(key, value)| (self.node(key), self.node(value))).collect())
-            }
+            Raw::Map(entries) => Value::Map(entries.into_iter().map(|(key, value)| (self.node(key), self.node(value))).collect()),
         };
         // The place of what an alias or a merge key brings in is where it is written, for there it is mended.
         Node { value, origin: self.span(parsed.defined) }
@@ -160,9 +159,7 @@ impl Base {
 }
 
 /// The tree as serde builds it, with the library's own positions.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Parsed(Spanned<Raw>);
+type Parsed = Spanned<Raw>;
 
 enum Raw {
     Leaf(Value),
@@ -250,16 +247,25 @@ impl<'de> Deserialize<'de> for Raw {
     }
 }
 
-/// The library's message and what to do about it.
-fn explain(message: &str) -> (String, String) {
+/// The library's message in other words where it speaks of its own limits, and what to do about it.
+fn explain(message: &str) -> (String, &'static str) {
+    // The library ends its messages with positions, which count from the document's start.
+    let message = message.split(" at line ").next().unwrap_or(message);
     let lower = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if has(&["depth {", "recursion limit"]) {
+        return ("this is nested deeper than any spec".to_owned(), "is this the right file? Look for a bracket too many");
+    }
+    if has(&["replay", "alias expansion", "budget breached"]) {
+        return (
+            "this file expands to more than any spec".to_owned(),
+            "is this the right file? Use fewer aliases (`*name`), or several files",
+        );
+    }
     let remedy = if has(&["tab"]) {
         "indent with spaces: YAML does not allow tabs there"
-    } else if has(&["alias", "anchor", "replay", "recursi"]) {
+    } else if has(&["alias", "anchor", "recursi"]) {
         "write the value out, or define its anchor (`&name`) before the alias (`*name`) that uses it"
-    } else if has(&["budget", "depth", "limit"]) {
-        "a spec is small and flat: is this the right file?"
     } else if has(&["quote", "scalar"]) {
         "check that every quote that opens is closed, and put text with `:`, `#`, `*` or `&` in quotes"
     } else if has(&["tag", "binary"]) {
@@ -267,5 +273,5 @@ fn explain(message: &str) -> (String, String) {
     } else {
         "check this line and the one before: indentation, a missing `:`, an unclosed bracket or quote"
     };
-    (format!("this is not YAML: {message}"), remedy.to_owned())
+    (format!("this is not YAML: {message}"), remedy)
 }

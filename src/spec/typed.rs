@@ -56,21 +56,11 @@ impl<'de> Deserializer<'de> for TreeDeserializer<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, Mismatch> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(self, name: &'static str, _: usize, visitor: V) -> Result<V::Value, Mismatch> {
         if name == MARKER { visitor.visit_seq(Placed::new(self.0)) } else { self.deserialize_any(visitor) }
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Mismatch> {
+    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Mismatch> {
         let Value::Text(variant) = &self.0.value else { return self.deserialize_any(visitor) };
         visitor.visit_enum(StrDeserializer::new(variant))
     }

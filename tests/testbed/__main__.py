@@ -64,7 +64,7 @@ async def serve(options: argparse.Namespace) -> None:
             break
         try:
             await asyncio.wait_for(stop.wait(), 0.5)
-        except TimeoutError:
+        except asyncio.TimeoutError:
             pass
     await runner.cleanup()
 
@@ -83,4 +83,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # nothing is left to do, and taking moto down piece by piece takes a second

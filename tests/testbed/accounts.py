@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import traceback
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +65,7 @@ class Account:
     buckets: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
     started: float = field(default_factory=now)
     _memory: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
+    _timers: set[asyncio.TimerHandle] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.released.set()
@@ -74,6 +77,29 @@ class Account:
     def memory(self, region: str, topic: str) -> dict[Any, Any]:
         """What a behaviour remembers in a Region. It goes with the account."""
         return self._memory[region, topic]
+
+    def after(self, seconds: float, then: Callable[[], object]) -> None:
+        """Does something later, or at once where no time is to pass. It goes with the account."""
+        if seconds <= 0:
+            then()
+            return
+
+        def run() -> None:
+            self._timers.discard(handle)
+            try:
+                then()
+            except Exception:
+                self.crashes.append(f"{then!r}\n{traceback.format_exc()}")
+
+        handle = asyncio.get_running_loop().call_later(seconds, run)
+        self._timers.add(handle)
+
+    def close(self) -> None:
+        """Nothing happens any more in this account."""
+        for handle in self._timers:
+            handle.cancel()
+        self._timers.clear()
+        self.released.set()
 
     def reset_counters(self) -> None:
         """Starts counting, and logging, anew."""
@@ -107,7 +133,7 @@ class Accounts:
 
         account = self._accounts.pop(account_id, None)
         if account is not None:
-            account.released.set()
+            account.close()
         for backends in list(BackendDict._instances):
             dict.pop(backends, account_id, None)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import speed
+from . import dry_run, speed
 from .accounts import set_up
 from .settings import Settings
 
@@ -19,6 +19,7 @@ def make(defaults: dict[str, Any]) -> web.Application:
 
     accounts = set_up(Settings().changed(defaults))
     install()
+    dry_run.install()
     from .front import Front
 
     return Front(accounts).application()
@@ -29,7 +30,6 @@ def load_hooks() -> None:
     from . import (  # noqa: F401
         clusters,
         dependencies,
-        dry_run,
         endpoint_services,
         endpoints,
         identities,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -107,7 +106,7 @@ class Control:
 
     async def dump(self, request: web.Request) -> web.Response:
         region = request.query.get("region")
-        text = dump(request.match_info["id"], [region] if region else None)
+        text = dump(request.match_info["id"], [region] if region else None, "mapped" in request.query)
         return web.Response(text=text, content_type="application/json")
 
     async def hung(self, request: web.Request) -> web.Response:
@@ -117,7 +116,7 @@ class Control:
             account.hung_changed.clear()
             try:
                 await asyncio.wait_for(account.hung_changed.wait(), float(request.query.get("timeout", 0)))
-            except TimeoutError:
+            except asyncio.TimeoutError:
                 pass
         return _json({"hung": [item.as_json() for item in account.hung], "writes": account.write_count})
 
@@ -154,6 +153,3 @@ def _describe(account: Account) -> dict[str, Any]:
         "hung": [item.as_json() for item in account.hung],
         "crashes": account.crashes,
     }
-
-
-Handler = Callable[[web.Request], Awaitable[web.Response]]

@@ -9,9 +9,12 @@ from moto.core.exceptions import ServiceException
 
 
 class AwsError(ServiceException):
-    """Refuses a call. moto writes it in the protocol of the service that was called."""
+    """Refuses a call. moto writes it in the protocol of the service that was called.
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    Its status is that of the service's model, by default 400, unless one is given.
+    """
+
+    def __init__(self, code: str, message: str, status: int | None = None) -> None:
         super().__init__(code, message)
         self.status = status
 

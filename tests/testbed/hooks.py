@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from moto.core.responses import BaseResponse
+from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import camelcase_to_underscores
 
 from .accounts import Account, accounts
+from .errors import AwsError
 from .plain import PlainResult, plain
 from .rules import HOOKS, Hook, Plain, Proceed, Registered
 
@@ -124,13 +125,21 @@ def _hooked(
         def moto() -> Plain:
             if inner is None:
                 raise NotImplementedError(f"moto has no {service}:{action}")
+            if not response.automated_parameter_parsing:
+                response.body = json.dumps(call.parameters)  # with what hooks changed
             return plain(response, action, inner(response))
 
         proceed: Proceed = moto
         for registered in hooks:
             if registered.rule is None or call.holds(registered.rule):
                 proceed = _around(registered.hook, call, proceed)
-        result = proceed()
+        try:
+            result = proceed()
+        except AwsError as error:
+            if error.status is None:
+                raise
+            _, headers, body = response.serialized(ActionResult(error))
+            return error.status, {**headers, "status": error.status}, body
         return PlainResult(result) if response.automated_parameter_parsing else json.dumps(result)
 
     method.__name__ = camelcase_to_underscores(action)

@@ -10,19 +10,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any
 
 Plain = dict[str, Any]
 Proceed = Callable[[], Plain]
 
 
-class Hook(Protocol):
-    """A function around one of moto's actions: it may answer, refuse, or change what comes back."""
-
-    __name__: str
-    __doc__: str | None
-
-    def __call__(self, call: Any, proceed: Proceed) -> Plain: ...
+#: A function around one of moto's actions, given the call (`hooks.Call`): it may answer, refuse, or change what
+#: comes back.
+Hook = Callable[[Any, Proceed], Plain]
 
 
 class Layer(IntEnum):
@@ -33,9 +29,9 @@ class Layer(IntEnum):
     BEHAVIOUR = 2  # what the action does beyond moto
     CHECK = 3  # refuses
     NORMAL = 4  # AWS's defaults and normal forms in the answer
-    LIST = 5  # filters, lag, pages, order
-    TOKEN = 6  # idempotency
-    GATE = 7  # before everything else
+    LAG = 5  # reads that are behind
+    LIST = 6  # filters and pages
+    TOKEN = 7  # idempotency
 
 
 @dataclass

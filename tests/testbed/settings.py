@@ -66,6 +66,7 @@ class Settings:
     page_size: int = 0
     # How much is allowed, which rules hold.
     failures_to_trip: int = 3
+    unhealthy_addresses: list[str] = field(default_factory=list)
     quotas: dict[str, int] = field(default_factory=dict)
     rules: dict[str, bool] = field(default_factory=dict)
 

@@ -1,0 +1,125 @@
+//! A plan as steps: a replacement is two, one that makes and one that deletes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::plan::{Action, Change, Plan};
+use crate::resources::Kind;
+use crate::resources::model::{Desired, Live, Scope};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    Create,
+    Update,
+    Delete,
+    /// Nothing is changed: it is waited for.
+    Await,
+}
+
+/// A step, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Node {
+    pub verb: Verb,
+    pub kind: Kind,
+    pub name: String,
+    pub scope: Scope,
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self.verb {
+            Verb::Create => "create",
+            Verb::Update => "update",
+            Verb::Delete => "delete",
+            Verb::Await => "wait for",
+        };
+        write!(f, "{verb} {} {} ({})", self.kind, self.name, self.scope)
+    }
+}
+
+/// All that a step needs to run.
+pub(super) struct Work {
+    pub(super) node: Node,
+    pub(super) desired: Option<Desired>,
+    pub(super) live: Option<Live>,
+    pub(super) changed: BTreeSet<String>,
+}
+
+pub(super) struct Graph {
+    pub(super) nodes: Vec<Node>,
+    /// For each node those that must be done before it.
+    pub(super) needs: Vec<BTreeSet<usize>>,
+    /// For each node the change or the wait that it comes from.
+    sources: Vec<Source>,
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Change(usize),
+    Wait(usize),
+}
+
+impl Graph {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut graph = Self { nodes: Vec::new(), needs: Vec::new(), sources: Vec::new() };
+        let (mut makes, mut removes) = (BTreeMap::new(), BTreeMap::new());
+        for (index, change) in plan.steps() {
+            let verb = match change.action {
+                Action::Create | Action::Replace => Some(Verb::Create),
+                Action::Update => Some(Verb::Update),
+                Action::Delete | Action::Blocked => None,
+            };
+            if let Some(node) = verb.and_then(|verb| node(change, verb)) {
+                makes.insert(index, graph.add(node, Source::Change(index)));
+            }
+            if matches!(change.action, Action::Delete | Action::Replace)
+                && let Some(node) = node(change, Verb::Delete)
+            {
+                removes.insert(index, graph.add(node, Source::Change(index)));
+            }
+        }
+        for (index, change) in plan.steps() {
+            if let Some(make) = makes.get(&index) {
+                graph.needs[*make].extend(change.after.iter().filter_map(|needed| makes.get(needed)));
+            }
+            if let Some(remove) = removes.get(&index) {
+                // Whoever held on to the old thing has let go when it is changed, or gone itself.
+                let released = change.delete_after.iter().filter_map(|other| removes.get(other).or(makes.get(other)));
+                graph.needs[*remove].extend(released.chain(makes.get(&index)));
+            }
+        }
+        for (index, wait) in plan.waits.iter().enumerate() {
+            let key = &wait.desired.key;
+            let node = Node { verb: Verb::Await, kind: key.kind, name: key.name.clone(), scope: key.scope.clone() };
+            graph.add(node, Source::Wait(index));
+        }
+        graph
+    }
+
+    fn add(&mut self, node: Node, source: Source) -> usize {
+        self.nodes.push(node);
+        self.needs.push(BTreeSet::new());
+        self.sources.push(source);
+        self.nodes.len() - 1
+    }
+
+    pub(super) fn work(&self, plan: &Plan, index: usize) -> Work {
+        let node = self.nodes[index].clone();
+        match self.sources[index] {
+            Source::Wait(wait) => {
+                let wait = &plan.waits[wait];
+                Work { node, desired: Some(wait.desired.clone()), live: Some(wait.live.clone()), changed: BTreeSet::new() }
+            }
+            Source::Change(change) => {
+                let change = &plan.changes[change];
+                let changed = change.fields.iter().map(|field| field.path.clone()).collect();
+                Work { node, desired: change.desired.clone(), live: change.live.clone(), changed }
+            }
+        }
+    }
+}
+
+fn node(change: &Change, verb: Verb) -> Option<Node> {
+    let key = change.key()?;
+    Some(Node { verb, kind: key.kind, name: key.name, scope: key.scope })
+}

@@ -1,0 +1,195 @@
+//! Carries a plan out: in dependency order, as much at once as is allowed, waiting for what takes time.
+//!
+//! A failure stops only what depends on it. Progress goes out as events; nothing here prints.
+
+mod graph;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::aws::Writer;
+use crate::plan::Plan;
+use crate::resources::model::{Key, Scope};
+pub use graph::{Node, Verb};
+use graph::Graph;
+use step::Ended;
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Requests under way at once.
+    pub parallelism: usize,
+    /// After this no wait goes on.
+    pub timeout: Duration,
+    /// Whether to wait until things do their work.
+    pub wait: bool,
+}
+
+/// Ends a run early: gently, or at once.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
+    /// Running steps finish, none start.
+    pub stop: CancellationToken,
+    /// Nothing is waited for any more.
+    pub kill: CancellationToken,
+}
+
+/// What happens while a plan is carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    Started { node: Node },
+    /// What a step is waiting for.
+    Waiting { node: Node, reason: String },
+    Finished { node: Node, took: Duration },
+    /// Somebody else has to act.
+    Held { node: Node, reason: String },
+    Failed { node: Node, reason: String, remedy: String },
+}
+
+/// A step that did not get done, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undone {
+    pub node: Node,
+    pub reason: String,
+    pub remedy: String,
+}
+
+/// Where things stand at the end.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    pub done: Vec<Node>,
+    pub failed: Vec<Undone>,
+    /// Waiting for somebody else.
+    pub held: Vec<Undone>,
+    pub not_started: Vec<Undone>,
+    pub interrupted: bool,
+}
+
+impl Outcome {
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.held.is_empty() && self.not_started.is_empty() && !self.interrupted
+    }
+}
+
+/// What all steps share.
+struct Shared {
+    writers: BTreeMap<(String, String), Writer>,
+    ids: Mutex<BTreeMap<Key, String>>,
+    permits: Semaphore,
+    events: mpsc::UnboundedSender<Event>,
+    interrupt: Interrupt,
+    deadline: Instant,
+    wait: bool,
+}
+
+impl Shared {
+    fn writer(&self, scope: &Scope) -> Option<&Writer> {
+        self.writers.get(&(scope.tier.clone(), scope.cell.clone()))
+    }
+
+    fn send(&self, event: Event) {
+        // Nobody listening is no reason to stop.
+        let _ = self.events.send(event);
+    }
+}
+
+/// Carries out every step of the plan that is not blocked. Writers are by tier and cell.
+pub async fn run(
+    plan: &Plan,
+    writers: BTreeMap<(String, String), Writer>,
+    options: &Options,
+    events: mpsc::UnboundedSender<Event>,
+    interrupt: Interrupt,
+) -> Outcome {
+    let graph = Graph::new(plan);
+    let shared = Arc::new(Shared {
+        writers,
+        ids: Mutex::new(plan.ids.clone()),
+        permits: Semaphore::new(options.parallelism.max(1)),
+        events,
+        interrupt: interrupt.clone(),
+        deadline: Instant::now() + options.timeout,
+        wait: options.wait,
+    });
+    let mut outcome = Outcome::default();
+    let mut left: BTreeSet<usize> = (0..graph.nodes.len()).collect();
+    let mut done: BTreeSet<usize> = BTreeSet::new();
+    let mut lost: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut running: JoinSet<(usize, Node, Ended)> = JoinSet::new();
+    let (made_sender, mut made) = mpsc::unbounded_channel::<usize>();
+    loop {
+        if !interrupt.stop.is_cancelled() {
+            let ready: Vec<usize> = left.iter().copied().filter(|index| graph.needs[*index].iter().all(|need| done.contains(need))).collect();
+            for index in ready {
+                left.remove(&index);
+                let (shared, work, made) = (shared.clone(), graph.work(plan, index), made_sender.clone());
+                running.spawn(async move {
+                    let node = work.node.clone();
+                    let ended = step::run(&shared, work, &|| drop(made.send(index))).await;
+                    (index, node, ended)
+                });
+            }
+        }
+        tokio::select! {
+            biased;
+            () = interrupt.kill.cancelled() => {
+                running.abort_all();
+                break;
+            }
+            // Made, and still on its way to being ready: what needs only that it exists can start.
+            Some(index) = made.recv() => {
+                done.insert(index);
+            }
+            next = running.join_next() => match next {
+                None => break,
+                Some(Ok((index, node, ended))) => match ended {
+                    Ended::Done => {
+                        done.insert(index);
+                        outcome.done.push(node);
+                    }
+                    Ended::Held(reason, remedy) => {
+                        outcome.held.push(Undone { node, reason, remedy });
+                        lose(&graph, index, &done, &mut left, &mut lost);
+                    }
+                    Ended::Failed(reason, remedy) => {
+                        outcome.failed.push(Undone { node, reason, remedy });
+                        lose(&graph, index, &done, &mut left, &mut lost);
+                    }
+                },
+                Some(Err(_)) => {}
+            },
+        }
+    }
+    outcome.interrupted = interrupt.stop.is_cancelled() && !left.is_empty() || interrupt.kill.is_cancelled();
+    for (index, cause) in lost {
+        let reason = format!("needs {}", graph.nodes[cause]);
+        outcome.not_started.push(Undone { node: graph.nodes[index].clone(), reason, remedy: String::new() });
+    }
+    for index in left {
+        outcome.not_started.push(Undone { node: graph.nodes[index].clone(), reason: "interrupted".into(), remedy: String::new() });
+    }
+    outcome
+}
+
+/// Takes out everything that depends on a step that did not get done.
+fn lose(graph: &Graph, index: usize, done: &BTreeSet<usize>, left: &mut BTreeSet<usize>, lost: &mut BTreeMap<usize, usize>) {
+    if done.contains(&index) {
+        // It exists, which is all that its dependents ask for.
+        return;
+    }
+    let mut causes = vec![index];
+    while let Some(cause) = causes.pop() {
+        let dependents: Vec<usize> = left.iter().copied().filter(|other| graph.needs[*other].contains(&cause)).collect();
+        for dependent in dependents {
+            left.remove(&dependent);
+            lost.insert(dependent, index);
+            causes.push(dependent);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! One step: the request, again while AWS says "not yet", then the wait until it has taken effect.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::graph::{Verb, Work};
+use super::{Event, Node, Shared};
+use crate::aws::{AwsError, Class, Writer, polling};
+use crate::plan::compare;
+use crate::resources::model::{Changed, Condition, Key, Live, Wanted};
+use crate::resources::tags;
+
+/// The first pause of a wait; each is half as long again as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// What somebody else has to do is waited for this long, then the run ends without it.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(60);
+/// A new role can be refused for up to two minutes; what is still refused then will be later too.
+const PATIENCE_WITH_PROPAGATION: Duration = Duration::from_secs(180);
+
+pub(super) enum Ended {
+    Done,
+    /// Somebody else has to act: reason and remedy.
+    Held(String, String),
+    /// Reason and remedy.
+    Failed(String, String),
+}
+
+impl From<AwsError> for Ended {
+    fn from(error: AwsError) -> Self {
+        Self::Failed(error.to_string(), error.remedy())
+    }
+}
+
+/// Runs one step; `made` is called as soon as the thing exists, where that is all that its dependents need.
+pub(super) async fn run(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync)) -> Ended {
+    let started = Instant::now();
+    let node = work.node.clone();
+    shared.send(Event::Started { node: node.clone() });
+    let ended = match carry_out(shared, work, made).await {
+        Ok(ended) | Err(ended) => ended,
+    };
+    shared.send(match &ended {
+        Ended::Done => Event::Finished { node, took: started.elapsed() },
+        Ended::Held(reason, _) => Event::Held { node, reason: reason.clone() },
+        Ended::Failed(reason, remedy) => Event::Failed { node, reason: reason.clone(), remedy: remedy.clone() },
+    });
+    ended
+}
+
+async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync)) -> Result<Ended, Ended> {
+    let Work { node, desired, live, changed } = work;
+    let resource = node.kind.resource();
+    let writer = shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
+    if node.verb == Verb::Delete {
+        let Some(live) = live else { return Ok(Ended::Done) };
+        let mut pause = Pause::new(shared, &node);
+        while let Err(error) = limited(shared, resource.delete(writer, &live)).await {
+            pause.after(error).await?;
+        }
+        let mut pause = Pause::new(shared, &node);
+        loop {
+            match limited(shared, polling(resource.departure(writer.reader(), &live))).await {
+                Ok(condition) => match pause.until_ready(condition).await? {
+                    Some(ended) => return Ok(ended),
+                    None => continue,
+                },
+                Err(error) => pause.after(error).await?,
+            }
+        }
+    }
+    let Some(desired) = desired else { return Ok(Ended::Done) };
+    let mut wanted = resolved(shared, &desired)?;
+    let id = match (node.verb, &live) {
+        (Verb::Create, _) | (Verb::Update, None) => {
+            let mut pause = Pause::new(shared, &node);
+            loop {
+                match limited(shared, resource.create(writer, &wanted)).await {
+                    Ok(id) => break id,
+                    Err(error) => pause.after(error).await?,
+                }
+            }
+        }
+        (Verb::Update, Some(live)) => update(shared, &node, writer, live, &mut wanted, changed).await?,
+        (Verb::Await | Verb::Delete, live) => live.as_ref().map(|live| live.id.clone()).unwrap_or_default(),
+    };
+    if let Ok(mut ids) = shared.ids.lock() {
+        ids.insert(desired.key.clone(), id.clone());
+    }
+    if !resource.is_needed_ready() {
+        made();
+    }
+    if !shared.wait {
+        return Ok(Ended::Done);
+    }
+    let mut pause = Pause::new(shared, &node);
+    loop {
+        match limited(shared, polling(resource.condition(writer.reader(), &id, &wanted))).await {
+            Ok(condition) => {
+                let Some(ended) = pause.until_ready(condition).await? else { continue };
+                if matches!(ended, Ended::Done) && limited(shared, resource.complete(writer, &id, &wanted)).await? {
+                    continue;
+                }
+                return Ok(ended);
+            }
+            Err(error) => pause.after(error).await?,
+        }
+    }
+}
+
+async fn update(
+    shared: &Shared,
+    node: &Node,
+    writer: &Writer,
+    live: &Live,
+    wanted: &mut Wanted,
+    changed: std::collections::BTreeSet<String>,
+) -> Result<String, Ended> {
+    let resource = node.kind.resource();
+    let changed = Changed(changed);
+    let mut pause = Pause::new(shared, node);
+    let id = loop {
+        match limited(shared, resource.update(writer, live, wanted, &changed)).await {
+            Ok(id) => break id,
+            Err(error) => pause.after(error).await?,
+        }
+    };
+    let missing = wanted.tags.iter().filter(|(key, value)| live.tags.get(*key) != Some(*value));
+    let missing: crate::resources::model::Tags = missing.map(|(key, value)| (key.clone(), value.clone())).collect();
+    if resource.is_tagged() && !missing.is_empty() {
+        limited(shared, tags::add(writer, live, &missing)).await?;
+    }
+    Ok(id)
+}
+
+/// The thing with every reference in the place of its id: all that it needs has been made by now.
+fn resolved(shared: &Shared, desired: &crate::resources::model::Desired) -> Result<Wanted, Ended> {
+    let ids = shared.ids.lock().map(|ids| ids.clone()).unwrap_or_default();
+    let fields = compare::resolve(&desired.fields, &|key: &Key| ids.get(key).cloned());
+    let mut unknown = std::collections::BTreeSet::new();
+    fields.values().for_each(|value| crate::resources::model::references(value, &mut unknown));
+    if let Some(key) = unknown.first() {
+        let reason = format!("it needs {key}, which does not exist");
+        return Err(Ended::Failed(reason, format!("apply the tier first: `tierctl apply` with the spec of {}", key.scope.tier)));
+    }
+    let mut tags = desired.tags.clone();
+    tags.extend(desired.key.kind.resource().derived_tags(&fields));
+    Ok(Wanted { key: desired.key.clone(), place: desired.place.clone(), fields, tags })
+}
+
+/// Holds one of the permits while a request is under way, and none while waiting for the next.
+async fn limited<T>(shared: &Shared, request: impl Future<Output = T>) -> T {
+    let _permit = shared.permits.acquire().await;
+    request.await
+}
+
+/// The pauses of one wait, and when to give it up.
+struct Pause<'a> {
+    shared: &'a Shared,
+    node: &'a Node,
+    next: Duration,
+    started: Instant,
+    said: String,
+}
+
+impl<'a> Pause<'a> {
+    fn new(shared: &'a Shared, node: &'a Node) -> Self {
+        Self { shared, node, next: FIRST_PAUSE, started: Instant::now(), said: String::new() }
+    }
+
+    /// Waits where trying again can help, and ends the step where it cannot.
+    async fn after(&mut self, error: AwsError) -> Result<(), Ended> {
+        let patience = match error.class {
+            Class::NotYet | Class::NotFound if self.node.verb != Verb::Delete => PATIENCE_WITH_PROPAGATION,
+            Class::InUse | Class::Throttled | Class::NotYet => Duration::MAX,
+            _ => return Err(error.into()),
+        };
+        if self.started.elapsed() > patience {
+            return Err(error.into());
+        }
+        match self.sleep(&error.message).await {
+            true => Ok(()),
+            false => Err(Ended::Failed(format!("gave up waiting: {error}"), error.remedy())),
+        }
+    }
+
+    /// `None` while it has to be asked again.
+    async fn until_ready(&mut self, condition: Condition) -> Result<Option<Ended>, Ended> {
+        let (reason, held) = match condition {
+            Condition::Ready => return Ok(Some(Ended::Done)),
+            Condition::Failed(reason) => {
+                return Err(Ended::Failed(reason, "mend the cause, then run the same command again".into()));
+            }
+            Condition::Pending(reason) | Condition::Leaving(reason) => (reason, false),
+            Condition::Blocked(reason) => (reason, true),
+        };
+        let rerun = || "run the same command again: it picks up what is there".to_string();
+        if held && self.started.elapsed() > PATIENCE_WITH_OTHERS {
+            return Ok(Some(Ended::Held(reason, rerun())));
+        }
+        match self.sleep(&reason).await {
+            true => Ok(None),
+            false if held => Ok(Some(Ended::Held(reason, rerun()))),
+            false => Err(Ended::Failed(format!("not ready in time: {reason}"), rerun())),
+        }
+    }
+
+    /// Whether there is time for another try. A reason is told once, and again when it changes.
+    async fn sleep(&mut self, reason: &str) -> bool {
+        if Instant::now() >= self.shared.deadline {
+            return false;
+        }
+        if self.said != reason {
+            self.said = reason.to_string();
+            self.shared.send(Event::Waiting { node: self.node.clone(), reason: reason.to_string() });
+        }
+        tokio::select! {
+            () = sleep(self.next) => {}
+            () = sleep_until(self.shared.deadline) => {}
+        }
+        self.next = (self.next * 3 / 2).min(LONGEST_PAUSE);
+        true
+    }
+}

@@ -1,0 +1,29 @@
+use std::path::PathBuf;
+
+use super::failure::{Exit, Failure};
+use super::planning::{self, Purpose};
+use super::{Context, WriteOptions, write};
+use crate::aws::{Access, Calls};
+
+/// Make tiers real, and only tiers
+///
+/// Network, paths, endpoints, roles, load balancer and log group, once per infra group. Tenants are left alone.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Files and folders of tier specs
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    options: WriteOptions,
+}
+
+pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let specs = context.specs(&arguments.paths, false)?;
+    let subjects: Vec<_> = planning::subjects(&specs).into_iter().filter(|subject| subject.given).collect();
+    if subjects.is_empty() {
+        return Err(Failure::usage("no tier spec was named, and `apply` makes tiers", "name one; `tierctl onboard` makes tenants"));
+    }
+    let calls = Calls::default();
+    let planned = planning::plan(&subjects, Purpose::Apply, Access::Write, &calls).await?;
+    write::carry_out(context, planned, &arguments.options, &calls).await
+}

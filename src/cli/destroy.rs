@@ -1,0 +1,41 @@
+use std::path::PathBuf;
+
+use super::failure::{Exit, Failure};
+use super::planning::{self, Purpose};
+use super::{Context, WriteOptions, write};
+use crate::aws::{Access, Calls};
+
+/// Remove a tier
+///
+/// Refuses while tenants live in it. Log groups stay unless --delete-logs is given.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Name of a tier with a spec in tiers/, or the file of its spec
+    #[arg(value_name = "TIER|PATH")]
+    tier: String,
+    /// Delete the log groups too, with all that is in them
+    #[arg(long)]
+    delete_logs: bool,
+    #[command(flatten)]
+    options: WriteOptions,
+}
+
+pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let path = PathBuf::from(&arguments.tier);
+    let by_path = context.current_folder.join(&path).exists();
+    let specs = context.specs(&[if by_path { path } else { "tiers".into() }], false)?;
+    let subjects: Vec<_> =
+        planning::subjects(&specs).into_iter().filter(|subject| subject.given && (by_path || *subject.tier.tier == arguments.tier)).collect();
+    match subjects.as_slice() {
+        [] => {
+            let known: Vec<&str> = specs.tiers.iter().map(|tier| tier.spec.tier.as_str()).collect();
+            let message = format!("there is no spec of the tier {} here (there are: {})", arguments.tier, known.join(", "));
+            return Err(Failure::usage(message, "name one of them, or the file of its spec"));
+        }
+        [_] => {}
+        _ => return Err(Failure::usage("that names several tiers, and they are destroyed one at a time", "name the file of one tier")),
+    }
+    let calls = Calls::default();
+    let planned = planning::plan(&subjects, Purpose::Destroy { delete_logs: arguments.delete_logs }, Access::Write, &calls).await?;
+    write::carry_out(context, planned, &arguments.options, &calls).await
+}

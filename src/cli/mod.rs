@@ -1,0 +1,170 @@
+//! The command line: one file per command, each with its arguments and the one function that wires the stages.
+
+mod apply;
+mod completions;
+mod destroy;
+pub mod failure;
+mod offboard;
+mod onboard;
+mod plan;
+mod planning;
+mod progress;
+mod schema;
+mod status;
+mod terminal;
+mod validate;
+mod write;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::spec::{self, Specs};
+use failure::{Exit, Failure};
+use terminal::{ColorChoice, Format, Terminal};
+
+/// Stack of a worker thread: the SDK's futures are large in a debug build.
+const STACK_SIZE: usize = 8 * 1024 * 1024;
+
+/// Wires the dependencies of a tier once, so that a tenant is one YAML file.
+///
+/// Reads tier and tenant specs, compares them with live AWS (no state file: what is ours is known by tags), and
+/// makes the difference real. A rerun always picks up what is there.
+#[derive(Debug, Parser)]
+#[command(name = "tierctl", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done · 1 error · 2 changes pending (plan --detailed-exitcode) · 3 blocked · 130 interrupted")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Form of the output: text to read, or JSON for programs
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    format: Format,
+    /// Colours: `auto` means on a terminal, and not where NO_COLOR is set
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    color: ColorChoice,
+    /// Also print how many API calls were made, by service and action
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Requests to AWS that are under way at once
+    #[arg(long, global = true, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    parallelism: u16,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Validate(validate::Arguments),
+    Plan(plan::Arguments),
+    Apply(apply::Arguments),
+    Onboard(onboard::Arguments),
+    Offboard(offboard::Arguments),
+    Destroy(destroy::Arguments),
+    Status(status::Arguments),
+    Schema(schema::Arguments),
+    Completions(completions::Arguments),
+    #[command(hide = true)]
+    Man(completions::ManArguments),
+}
+
+/// Flags of the commands that write.
+#[derive(Debug, Clone, Args)]
+struct WriteOptions {
+    /// Do not ask before writing
+    #[arg(short, long)]
+    yes: bool,
+    /// Give up what is still waited for after this long, as 90s, 20m or 1h
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = humantime::parse_duration)]
+    timeout: std::time::Duration,
+    /// End as soon as AWS has accepted every request
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// What every command gets.
+struct Context {
+    terminal: Terminal,
+    parallelism: usize,
+    current_folder: PathBuf,
+}
+
+impl Context {
+    /// Reads specs; findings that are errors end the command, warnings are shown.
+    fn specs(&self, paths: &[PathBuf], defaults: bool) -> Result<Specs, Failure> {
+        let request = spec::Request { paths: paths.to_vec(), current_folder: self.current_folder.clone(), defaults };
+        let mut specs = spec::load(&request);
+        if specs.findings.has_errors() {
+            return Err(Failure::Specs(std::mem::take(&mut specs.findings)));
+        }
+        if !specs.findings.is_empty() && self.terminal.format == Format::Text {
+            self.terminal.say(&crate::report::diagnostics::render(&specs.findings, self.terminal.error_paint().color));
+        }
+        Ok(specs)
+    }
+}
+
+/// The whole program: arguments to exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let failed = error.use_stderr();
+            // Nobody there to read it is no error.
+            let _ = error.print();
+            return if failed { Exit::Failed.into() } else { Exit::Done.into() };
+        }
+    };
+    let terminal = Terminal::new(cli.global.format, cli.global.color, cli.global.verbose);
+    let current_folder = match std::env::current_dir() {
+        Ok(folder) => folder,
+        Err(error) => {
+            terminal.fail(&Failure::usage(format!("the current folder cannot be read: {error}"), "change to another folder"));
+            return Exit::Failed.into();
+        }
+    };
+    let context = Context { terminal, parallelism: cli.global.parallelism.into(), current_folder };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK_SIZE).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            context.terminal.fail(&Failure::usage(format!("no threads can be started: {error}"), "free some memory and run again"));
+            return Exit::Failed.into();
+        }
+    };
+    let ended = runtime.block_on(run(&context, cli.command));
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(Failure::ClosedPipe) => Exit::Done.into(),
+        Err(failure) => {
+            context.terminal.fail(&failure);
+            Exit::Failed.into()
+        }
+    }
+}
+
+async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Validate(arguments) => validate::run(context, &arguments),
+        Command::Plan(arguments) => plan::run(context, &arguments).await,
+        Command::Apply(arguments) => apply::run(context, &arguments).await,
+        Command::Onboard(arguments) => onboard::run(context, &arguments).await,
+        Command::Offboard(arguments) => offboard::run(context, &arguments).await,
+        Command::Destroy(arguments) => destroy::run(context, &arguments).await,
+        Command::Status(arguments) => status::run(context, &arguments).await,
+        Command::Schema(arguments) => schema::run(context, &arguments),
+        Command::Completions(arguments) => completions::run(context, &arguments),
+        Command::Man(arguments) => completions::man(context, &arguments),
+    }
+}
+
+/// The command line as clap knows it, for completions, man pages and the reference.
+pub fn command() -> clap::Command {
+    Cli::command()
+}

@@ -1,0 +1,70 @@
+use std::path::{Path, PathBuf};
+
+use super::failure::{Exit, Failure};
+use super::terminal::Format;
+use super::{Context, WriteOptions, planning, write};
+use crate::aws::{Access, Calls};
+
+/// Drain and remove tenants, and nothing else
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Names of tenants, or files and folders of their specs
+    #[arg(required = true, value_name = "TENANT|PATH")]
+    tenants: Vec<String>,
+    /// Tier of the tenants, where a name lives in several
+    #[arg(long)]
+    tier: Option<String>,
+    #[command(flatten)]
+    options: WriteOptions,
+}
+
+pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let (paths, names): (Vec<&String>, Vec<&String>) = arguments.tenants.iter().partition(|word| is_path(context, word));
+    let mut paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
+    let by_path = !paths.is_empty();
+    // A tenant that is only named can be of any tier that has a spec here.
+    if !names.is_empty() && context.current_folder.join("tiers").is_dir() {
+        paths.push("tiers".into());
+    }
+    if paths.is_empty() {
+        return Err(Failure::usage(
+            "there is no folder `tiers` here to look the tenants' tier up in",
+            "go to the folder that holds `tiers/`, or name the tenant's file",
+        ));
+    }
+    let specs = context.specs(&paths, false)?;
+    let mut wanted: Vec<(Option<String>, String)> = names.iter().map(|name| (arguments.tier.clone(), name.to_string())).collect();
+    if by_path {
+        let specified = specs.tenants.iter().map(|tenant| (tenant.spec.tier.to_string(), tenant.spec.tenant.to_string()));
+        let specified = specified.filter(|(tier, _)| arguments.tier.as_ref().is_none_or(|wanted| wanted == tier));
+        wanted.extend(specified.map(|(tier, tenant)| (Some(tier), tenant)));
+    }
+    let tiers: Vec<_> = specs
+        .tiers
+        .iter()
+        .map(|tier| &tier.spec)
+        .filter(|tier| wanted.iter().any(|(wanted, _)| wanted.as_ref().is_none_or(|wanted| *wanted == *tier.tier)))
+        .collect();
+    if tiers.is_empty() {
+        let tier = arguments.tier.as_deref().unwrap_or("of the tenant");
+        return Err(Failure::usage(format!("there is no spec of the tier {tier} here"), "name the tenant's file, or another --tier"));
+    }
+    let calls = Calls::default();
+    let planned = planning::plan_offboarding(&tiers, &wanted, Access::Write, &calls).await?;
+    let absent = wanted.iter().filter(|(tier, tenant)| {
+        let is_it = |change: &crate::plan::Change| {
+            change.scope.tenant.as_ref() == Some(tenant) && tier.as_ref().is_none_or(|tier| *tier == change.scope.tier)
+        };
+        !planned.plan.changes.iter().any(is_it)
+    });
+    for (_, tenant) in absent.filter(|_| context.terminal.format == Format::Text) {
+        context.terminal.say(&format!("{tenant} lives nowhere in these tiers: nothing to do for it"));
+    }
+    write::carry_out(context, planned, &arguments.options, &calls).await
+}
+
+/// A file or folder that is there, or what can only be meant as one.
+fn is_path(context: &Context, word: &str) -> bool {
+    let looks_like_path = word.contains('/') || word.ends_with(".yaml") || word.ends_with(".yml");
+    looks_like_path || context.current_folder.join(Path::new(word)).exists()
+}

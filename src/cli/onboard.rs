@@ -1,0 +1,35 @@
+use std::path::PathBuf;
+
+use super::failure::{Exit, Failure};
+use super::planning::{self, Purpose};
+use super::{Context, WriteOptions, write};
+use crate::aws::{Access, Calls};
+
+/// Make tenants real, new and changed alike
+///
+/// Target group, listener rule, cluster, task definition and service, or registered addresses. Nothing of the tier
+/// is changed: a new tenant needs an infra group that is fully pre-integrated.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Files and folders of tenant specs
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Also offboard tenants of the named tiers that have no spec
+    #[arg(long)]
+    prune: bool,
+    #[command(flatten)]
+    options: WriteOptions,
+}
+
+pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let specs = context.specs(&arguments.paths, false)?;
+    if specs.tenants.is_empty() {
+        // A folder that has lost its specs must not read as "remove everybody".
+        return Err(Failure::usage("no tenant spec was found in what was named", "name the tenants' files or their folder"));
+    }
+    let subjects = planning::subjects(&specs);
+    let subjects: Vec<_> = subjects.into_iter().filter(|subject| !subject.tenants.is_empty()).collect();
+    let calls = Calls::default();
+    let planned = planning::plan(&subjects, Purpose::Onboard { prune: arguments.prune }, Access::Write, &calls).await?;
+    write::carry_out(context, planned, &arguments.options, &calls).await
+}

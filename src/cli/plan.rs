@@ -1,0 +1,53 @@
+use std::path::PathBuf;
+
+use super::failure::{Exit, Failure};
+use super::planning::{self, Purpose};
+use super::terminal::Format;
+use super::{Context, write};
+use crate::aws::{Access, Calls};
+use crate::report::{calls_text, plan_json, plan_text};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Only {
+    Tier,
+    Tenants,
+}
+
+/// Show what would change
+///
+/// Compares the specs with live AWS. Writes nothing: read-only credentials are enough, and no lock is taken.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Files and folders [default: tiers/ and tenants/]
+    paths: Vec<PathBuf>,
+    /// Leave out the tenants, or the tiers
+    #[arg(long, value_enum)]
+    only: Option<Only>,
+    /// End with exit code 2 if changes are pending
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let specs = context.specs(&arguments.paths, true)?;
+    let subjects = planning::subjects(&specs);
+    let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: arguments.only != Some(Only::Tier) };
+    let calls = Calls::default();
+    let planned = planning::plan(&subjects, purpose, Access::Read, &calls).await?;
+    match context.terminal.format {
+        Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(&calls)))?,
+        Format::Text => {
+            context.terminal.print(&plan_text::render(&planned.plan, &context.terminal.paint(), &planned.notes))?;
+            if context.terminal.verbose {
+                context.terminal.say(&calls_text::render(&calls.by_action(), &context.terminal.error_paint()));
+            }
+        }
+    }
+    Ok(if planned.plan.is_blocked() {
+        Exit::Blocked
+    } else if arguments.detailed_exitcode && planned.plan.has_steps() {
+        Exit::Pending
+    } else {
+        Exit::Done
+    })
+}

@@ -1,0 +1,101 @@
+use super::failure::{Exit, Failure};
+use super::planning::{self, Purpose};
+use super::terminal::Format;
+use super::{Context, write};
+use crate::aws::{Access, Calls};
+use crate::estate::{self, Facts, Group};
+use crate::plan::placement;
+use crate::report::calls_text;
+use crate::report::status::{CellStatus, InfraGroupStatus, Status, TenantStatus, TierStatus};
+use crate::resources::Kind;
+use crate::resources::model::{Condition, Live, Scope};
+use crate::spec::model::TierSpec;
+
+/// Show what lives where
+///
+/// Cells, infra groups, places used and free, and each tenant's health.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Name of a tier [default: all that have a spec in tiers/]
+    tier: Option<String>,
+}
+
+pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let specs = context.specs(&["tiers".into()], false)?;
+    let wanted = |tier: &TierSpec| arguments.tier.as_ref().is_none_or(|name| *name == *tier.tier);
+    let subjects: Vec<_> = planning::subjects(&specs).into_iter().filter(|subject| wanted(subject.tier)).collect();
+    if subjects.is_empty() {
+        let known: Vec<&str> = specs.tiers.iter().map(|tier| tier.spec.tier.as_str()).collect();
+        let name = arguments.tier.as_deref().unwrap_or_default();
+        return Err(Failure::usage(format!("there is no spec of the tier {name} (there are: {})", known.join(", ")), "name one of them"));
+    }
+    let calls = Calls::default();
+    let planned = planning::plan(&subjects, Purpose::Status, Access::Read, &calls).await?;
+    let status = Status { tiers: subjects.iter().map(|subject| tier_status(subject.tier, &planned.live, &planned.facts)).collect() };
+    match context.terminal.format {
+        Format::Json => context.terminal.print_json(&status.to_json(&write::run_info(&calls)))?,
+        Format::Text => {
+            context.terminal.print(&status.to_text(&context.terminal.paint()))?;
+            if context.terminal.verbose {
+                context.terminal.say(&calls_text::render(&calls.by_action(), &context.terminal.error_paint()));
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn tier_status(tier: &TierSpec, live: &[Live], facts: &Facts) -> TierStatus {
+    let mut status = TierStatus { name: tier.tier.to_string(), cells: Vec::new() };
+    for cell in &tier.cells {
+        let groups: Vec<Group<'_>> = Group::all_of(tier).filter(|group| *group.cell.name == *cell.name).collect();
+        status.cells.push(CellStatus {
+            name: cell.name.to_string(),
+            account: cell.account.to_string(),
+            region: groups.first().map(|group| group.region().to_string()).unwrap_or_default(),
+            infra_groups: groups.into_iter().map(|group| group_status(group, live, facts)).collect(),
+        });
+    }
+    status
+}
+
+fn group_status(group: Group<'_>, live: &[Live], facts: &Facts) -> InfraGroupStatus {
+    let scope = group.scope();
+    let places = placement::places(group, live);
+    let missing = placement::missing(&estate::of_infra_group(group, facts), live);
+    let tenants = placement::tenants_of(&scope, live);
+    InfraGroupStatus {
+        name: scope.infra_group.clone(),
+        capacity: places.capacity(),
+        used: places.used,
+        free: places.free,
+        limit: places.limit,
+        ready: missing.is_empty() && !group.is_retired(),
+        missing,
+        tenants: tenants.iter().map(|tenant| tenant_status(&scope.with_tenant(tenant), live)).collect(),
+    }
+}
+
+fn tenant_status(scope: &Scope, live: &[Live]) -> TenantStatus {
+    let find = |kind| live.iter().find(|item| item.kind == kind && item.owner().is_some_and(|key| key.scope == *scope));
+    let name = scope.tenant.clone().unwrap_or_default();
+    let health = |condition: Option<&Condition>, absent: &str| match condition {
+        Some(Condition::Ready) => (true, "healthy".to_string()),
+        Some(Condition::Pending(why) | Condition::Blocked(why) | Condition::Failed(why) | Condition::Leaving(why)) => (false, why.clone()),
+        None => (false, absent.to_string()),
+    };
+    match find(Kind::Service) {
+        Some(service) => {
+            let (ready, health) = health(Some(&service.condition), "");
+            let number = |field: &str| service.fields.get(field).and_then(serde_json::Value::as_u64).map(|count| count as usize);
+            let desired = number("desired_count");
+            TenantStatus { name, ready, health, desired, running: number("running_count"), targets: None, healthy_targets: None }
+        }
+        None => {
+            let has_cluster = find(Kind::Cluster).is_some();
+            let targets = find(Kind::Targets);
+            let absent = if has_cluster { "its service is not there: onboard it again" } else { "no address is registered: onboard it again" };
+            let (ready, health) = health(targets.map(|targets| &targets.condition), absent);
+            TenantStatus { name, ready, health, desired: None, running: None, targets: None, healthy_targets: None }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The one owner of the output: data to standard output, everything else to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use crate::report::{Paint, diagnostics};
+
+/// Width where the output is no terminal.
+const PIPE_WIDTH: usize = 120;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug)]
+pub struct Terminal {
+    pub format: Format,
+    pub verbose: bool,
+    color: ColorChoice,
+}
+
+impl Terminal {
+    pub fn new(format: Format, color: ColorChoice, verbose: bool) -> Self {
+        Self { format, verbose, color }
+    }
+
+    pub fn is_interactive(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// How to write to standard output.
+    pub fn paint(&self) -> Paint {
+        self.paint_for(io::stdout().is_terminal())
+    }
+
+    /// How to write to standard error.
+    pub fn error_paint(&self) -> Paint {
+        self.paint_for(io::stderr().is_terminal())
+    }
+
+    fn paint_for(&self, is_terminal: bool) -> Paint {
+        let color = match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            // <https://no-color.org>: any value but an empty one.
+            ColorChoice::Auto => {
+                let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                is_terminal && !no_color && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+            }
+        };
+        let width = if is_terminal { terminal_width() } else { PIPE_WIDTH };
+        Paint { color, width }
+    }
+
+    /// Data.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        if !text.is_empty() && !text.ends_with('\n') {
+            out.write_all(b"\n")?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    pub fn print_json(&self, value: &Value) -> Result<(), Failure> {
+        self.print(&format!("{value:#}"))
+    }
+
+    /// Status and progress. Nobody reading it is no reason to stop.
+    pub fn say(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = err.write_all(text.as_bytes());
+        if !text.is_empty() && !text.ends_with('\n') {
+            let _ = err.write_all(b"\n");
+        }
+    }
+
+    pub fn fail(&self, failure: &Failure) {
+        let (message, remedy, extra) = match failure {
+            Failure::ClosedPipe => return,
+            Failure::Specs(findings) => {
+                match self.format {
+                    Format::Json => self.say(&format!("{:#}", diagnostics::to_json(findings))),
+                    Format::Text => self.say(&diagnostics::render(findings, self.error_paint().color)),
+                }
+                return;
+            }
+            Failure::Aws(error) => (error.to_string(), error.remedy(), json!({ "action": error.action, "code": error.code })),
+            Failure::Other { message, remedy } => (message.clone(), remedy.clone(), json!({})),
+        };
+        match self.format {
+            Format::Json => {
+                let mut error = json!({ "message": message, "remedy": remedy });
+                if let (Some(error), Value::Object(extra)) = (error.as_object_mut(), extra) {
+                    error.extend(extra);
+                }
+                self.say(&format!("{:#}", json!({ "errors": [error] })));
+            }
+            Format::Text => {
+                let bold = |text: &str, color: anstyle::AnsiColor| match self.error_paint().color {
+                    true => {
+                        let style = anstyle::Style::new().bold().fg_color(Some(color.into()));
+                        format!("{style}{text}{style:#}")
+                    }
+                    false => text.to_string(),
+                };
+                self.say(&format!("{}: {message}", bold("error", anstyle::AnsiColor::Red)));
+                if !remedy.is_empty() {
+                    self.say(&format!("  {}: {remedy}", bold("next", anstyle::AnsiColor::Cyan)));
+                }
+            }
+        }
+    }
+
+    /// Asks before writing. Without a terminal nobody can answer, and nothing is written.
+    pub fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Err(Failure::usage(
+                "nothing has been changed: there is no terminal to ask on",
+                "look at the plan above, then run the command again with --yes",
+            ));
+        }
+        {
+            let mut err = io::stderr().lock();
+            write!(err, "{question} Only `yes` is taken as one: ")?;
+            err.flush()?;
+        }
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(answer.trim() == "yes")
+    }
+}
+
+fn terminal_width() -> usize {
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    asked.unwrap_or_else(|| comfy_table::Table::new().width().map_or(PIPE_WIDTH, usize::from)).max(40)
+}

@@ -1,0 +1,91 @@
+//! What all commands that write have in common: show the plan, ask, carry it out, say where things stand.
+
+use std::io;
+use std::time::SystemTime;
+
+use tokio::sync::mpsc;
+
+use super::failure::{Exit, Failure};
+use super::planning::Planned;
+use super::terminal::Format;
+use super::{Context, WriteOptions, progress};
+use crate::apply::{self, Interrupt, Outcome};
+use crate::aws::Calls;
+use crate::plan::calculate::count;
+use crate::report::{RunInfo, calls_text, outcome_json, outcome_text, plan_text};
+
+pub(super) async fn carry_out(context: &Context, planned: Planned, options: &WriteOptions, calls: &Calls) -> Result<Exit, Failure> {
+    let terminal = &context.terminal;
+    let Planned { plan, notes, sessions, .. } = planned;
+    if terminal.format == Format::Text {
+        terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes))?;
+    }
+    let steps = plan.steps().count();
+    let outcome = if steps == 0 && plan.waits.is_empty() {
+        Outcome::default()
+    } else {
+        let question = format!("Carry out {}?", count(steps, "change", "changes"));
+        if steps > 0 && !options.yes && !terminal.confirm(&question)? {
+            terminal.say("Nothing has been changed.");
+            return Ok(Exit::Failed);
+        }
+        let settings = apply::Options { parallelism: context.parallelism, timeout: options.timeout, wait: !options.no_wait };
+        let (sender, events) = mpsc::unbounded_channel();
+        let interrupt = Interrupt::default();
+        let listener = tokio::spawn(listen_for_signals(interrupt.clone()));
+        let total = steps + plan.waits.len();
+        let quiet = terminal.format == Format::Json;
+        let paint = terminal.error_paint();
+        let mut out = io::stderr();
+        let shown = progress::show(events, total, terminal.is_interactive(), paint, quiet, &mut out);
+        let (outcome, ()) = tokio::join!(apply::run(&plan, sessions.writers(), &settings, sender, interrupt), shown);
+        listener.abort();
+        outcome
+    };
+    match terminal.format {
+        Format::Json => terminal.print_json(&outcome_json::render(&outcome, &plan, &run_info(calls)))?,
+        Format::Text => {
+            terminal.print(&outcome_text::render(&outcome, plan.summary().blocked, &terminal.paint()))?;
+            if terminal.verbose {
+                terminal.say(&calls_text::render(&calls.by_action(), &terminal.error_paint()));
+            }
+        }
+    }
+    Ok(exit(&outcome, plan.is_blocked()))
+}
+
+fn exit(outcome: &Outcome, blocked: bool) -> Exit {
+    if outcome.interrupted {
+        Exit::Interrupted
+    } else if !outcome.failed.is_empty() {
+        Exit::Failed
+    } else if blocked || !outcome.held.is_empty() || !outcome.not_started.is_empty() {
+        Exit::Blocked
+    } else {
+        Exit::Done
+    }
+}
+
+/// The first Ctrl-C (or SIGTERM) lets running steps finish, the second stops at once.
+async fn listen_for_signals(interrupt: Interrupt) {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    for token in [&interrupt.stop, &interrupt.kill] {
+        let terminated = async {
+            match &mut terminate {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = terminated => {}
+        }
+        token.cancel();
+    }
+    interrupt.stop.cancel();
+}
+
+/// What varies from run to run.
+pub(super) fn run_info(calls: &Calls) -> RunInfo {
+    RunInfo { time: SystemTime::now(), calls: calls.by_action() }
+}

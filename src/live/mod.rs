@@ -1,0 +1,118 @@
+//! What exists: one snapshot per place, read in as few calls as the API allows. It has nothing that writes.
+
+use std::collections::BTreeMap;
+
+use futures::future::{join_all, try_join_all};
+
+use crate::aws::{AwsError, Reader};
+use crate::estate::{Facts, ForeignListener};
+use crate::resources::model::{Key, Live, Place};
+use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, prefix_lists, task_definition};
+
+/// A place to read, and what for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub reader: Reader,
+    pub scope: ReadScope,
+}
+
+/// Reads all places at once.
+pub async fn read(requests: &[Request]) -> Result<Vec<Live>, AwsError> {
+    let places = try_join_all(requests.iter().map(read_place)).await?;
+    let mut live: Vec<Live> = places.into_iter().flatten().collect();
+    live.sort_by(|a, b| (a.kind, &a.place, &a.id).cmp(&(b.kind, &b.place, &b.id)));
+    live.dedup_by(|a, b| (a.kind, &a.place, &a.id) == (b.kind, &b.place, &b.id));
+    Ok(live)
+}
+
+async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
+    let Request { reader, scope } = request;
+    let mut found: Vec<Live> = Vec::new();
+    for stage in [Stage::First, Stage::Second, Stage::Third, Stage::Last] {
+        if stage == Stage::Last {
+            fill_tags(reader, scope, &mut found).await?;
+        }
+        let reading = Reading { aws: reader, place: reader.place(), scope, found: &found };
+        let kinds = Kind::ALL.iter().filter(|kind| kind.resource().stage() == stage && !scope.without.contains(kind));
+        let read: Result<Vec<Vec<Live>>, AwsError> = join_all(kinds.map(|kind| kind.resource().read(&reading))).await.into_iter().collect();
+        let read: Vec<Live> = read?.into_iter().flatten().collect();
+        found.extend(read);
+    }
+    found.retain(|live| live.owner().is_none_or(|key| scope.wants(&key.scope)) || holds_name(live, scope));
+    Ok(found)
+}
+
+fn holds_name(live: &Live, scope: &ReadScope) -> bool {
+    live.name.as_deref().is_some_and(|name| scope.wants_name(live.kind, name))
+}
+
+/// Load balancing gives tags by a call of their own, 20 things at a time: those of all kinds together.
+async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Result<(), AwsError> {
+    let is_tagged_apart = |live: &Live| matches!(live.kind, Kind::Listener | Kind::TargetGroup | Kind::ListenerRule) && live.tags.is_empty();
+    let groups: Vec<String> = found.iter().filter(|live| live.kind == Kind::TargetGroup).map(|live| live.id.clone()).collect();
+    let arns: Vec<String> = found
+        .iter()
+        .filter(|live| is_tagged_apart(live))
+        // For one tenant the rules of its neighbours need no owner: those that lead to its own target group do.
+        .filter(|live| {
+            let leads_to_candidate = live.text("target_group_arn").is_some_and(|arn| groups.iter().any(|group| group == arn));
+            live.kind != Kind::ListenerRule || !scope.is_narrow() || leads_to_candidate
+        })
+        .map(|live| live.id.clone())
+        .collect();
+    let mut tags = elb_tags::read(reader, &arns).await?;
+    for live in found.iter_mut().filter(|live| is_tagged_apart(live)) {
+        live.tags = tags.remove(&live.id).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Reads task definitions whose content is not known, each in the place of the summary that the service's tags gave.
+pub async fn read_task_definitions(readers: &BTreeMap<Place, Reader>, wanted: &[(Key, String)], live: &mut [Live]) -> Result<(), AwsError> {
+    let reads = wanted.iter().filter_map(|(key, arn)| {
+        let position = live.iter().position(|item| item.kind == Kind::TaskDefinition && item.id == *arn && item.owner().as_ref() == Some(key))?;
+        let place = live[position].place.clone();
+        let reader = readers.get(&place)?;
+        Some(async move { Ok::<_, AwsError>((position, task_definition::describe(reader, &place, arn).await?)) })
+    });
+    let read = try_join_all(reads.collect::<Vec<_>>()).await?;
+    for (position, described) in read {
+        if let Some(described) = described {
+            live[position].fields = described.fields;
+        }
+    }
+    Ok(())
+}
+
+/// What has to be looked up in a place before its estate is known.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    pub reader: Reader,
+    pub prefix_lists: std::collections::BTreeSet<String>,
+    pub listeners: std::collections::BTreeSet<String>,
+    pub vpcs: std::collections::BTreeSet<String>,
+}
+
+pub async fn look_up(lookups: &[Lookup]) -> Result<Facts, AwsError> {
+    let mut facts = Facts::default();
+    for found in try_join_all(lookups.iter().map(look_up_place)).await? {
+        facts.prefix_lists.extend(found.prefix_lists);
+        facts.listeners.extend(found.listeners);
+        facts.vpcs.extend(found.vpcs);
+    }
+    Ok(facts)
+}
+
+async fn look_up_place(lookup: &Lookup) -> Result<Facts, AwsError> {
+    let reader = &lookup.reader;
+    let (lists, listeners, vpcs) = futures::try_join!(
+        prefix_lists::ids(reader, &lookup.prefix_lists),
+        try_join_all(lookup.listeners.iter().map(|arn| async move { Ok::<(String, ForeignListener), AwsError>((arn.clone(), foreign::listener(reader, arn).await?)) })),
+        foreign::vpc_blocks(reader, &lookup.vpcs),
+    )?;
+    Ok(Facts {
+        prefix_lists: lists.into_iter().map(|(name, id)| ((reader.place().clone(), name), id)).collect(),
+        listeners: listeners.into_iter().collect(),
+        vpcs,
+    })
+}

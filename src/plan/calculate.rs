@@ -1,0 +1,464 @@
+//! Desired against live: for each thing what has to be done, or why it cannot be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::compare::{self, FieldChange};
+use super::{Action, Change, Intent, Plan, Subject, Treatment, Unclaimed, Wait, order};
+use crate::estate::names;
+use crate::resources::Kind;
+use crate::resources::listener_rule;
+use crate::resources::model::{Condition, Desired, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_REVISION, choices};
+
+/// Security groups that tenants' traffic goes through; those of endpoints go with their downstream.
+const TENANTS_GROUPS: &[&str] = &["tasks", "load-balancer"];
+
+/// What has to be done so that what exists becomes what is desired, as far as the intent allows.
+pub fn calculate(desired: &[Desired], live: &[Live], intent: &Intent) -> Plan {
+    Calculation::new(live, intent).run(desired)
+}
+
+/// ARNs of the task definitions whose content has changed and is not known: only these have to be read.
+pub fn unread_task_definitions(desired: &[Desired], live: &[Live]) -> Vec<(Key, String)> {
+    let wanted: BTreeMap<&Key, &Desired> =
+        desired.iter().filter(|item| item.key.kind == Kind::TaskDefinition).map(|item| (&item.key, item)).collect();
+    live.iter()
+        .filter(|item| item.kind == Kind::TaskDefinition && item.fields.is_empty())
+        .filter_map(|item| {
+            let key = item.owner()?;
+            let desired = wanted.get(&key)?;
+            (desired.tags.get(TAG_CONTENT) != item.tags.get(TAG_CONTENT)).then(|| (key, item.id.clone()))
+        })
+        .collect()
+}
+
+/// What a reference leads to while the plan is made.
+#[derive(Debug, Clone)]
+enum State {
+    Stands(String),
+    /// It will be made, or made anew.
+    Unknown,
+}
+
+struct Calculation<'a> {
+    intent: &'a Intent,
+    live: &'a [Live],
+    /// Ours, by identity.
+    ours: BTreeMap<Key, Vec<&'a Live>>,
+    /// Everything that some live thing refers to.
+    used: BTreeSet<String>,
+    /// Tenants that live in an infra group and stay.
+    tenants: BTreeMap<Scope, BTreeSet<String>>,
+    states: BTreeMap<Key, State>,
+    /// Values that have been chosen for things to be made.
+    chosen: BTreeSet<(Scope, Kind, String)>,
+    plan: Plan,
+}
+
+impl<'a> Calculation<'a> {
+    fn new(live: &'a [Live], intent: &'a Intent) -> Self {
+        let mut ours: BTreeMap<Key, Vec<&Live>> = BTreeMap::new();
+        let mut tenants: BTreeMap<Scope, BTreeSet<String>> = BTreeMap::new();
+        let mut used = BTreeSet::new();
+        for item in live {
+            // A group's own rules do not make the group used.
+            let own = item.text("group_id").unwrap_or_default().to_string();
+            used.extend(order::ids(&item.fields).into_iter().filter(|id| *id != own));
+            let Some(key) = item.owner() else { continue };
+            if let Some(tenant) = key.scope.tenant.clone().filter(|_| !matches!(item.condition, Condition::Leaving(_))) {
+                if intent.of(&key.scope) != Some(Treatment::Remove) {
+                    tenants.entry(key.scope.without_tenant()).or_default().insert(tenant);
+                }
+            }
+            ours.entry(key).or_default().push(item);
+        }
+        Self { intent, live, ours, used, tenants, states: BTreeMap::new(), chosen: BTreeSet::new(), plan: Plan::default() }
+    }
+
+    fn run(mut self, desired: &[Desired]) -> Plan {
+        // Kinds are listed so that each refers only to those before it, and tenants only to their tier.
+        let mut desired: Vec<&Desired> = desired.iter().collect();
+        desired.sort_by(|a, b| (a.key.scope.is_tenant(), &a.key).cmp(&(b.key.scope.is_tenant(), &b.key)));
+        for item in &desired {
+            match self.intent.of(&item.key.scope) {
+                Some(Treatment::Manage) => self.manage(item),
+                Some(Treatment::Observe) => self.observe(item),
+                Some(Treatment::Remove) | None => {}
+            }
+        }
+        let wanted: BTreeSet<&Key> = desired.iter().map(|item| &item.key).collect();
+        self.remove_the_rest(&wanted);
+        self.unclaimed();
+        self.hold_back();
+        sort(&mut self.plan.changes);
+        let ids = self.states.iter().filter_map(|(key, state)| match state {
+            State::Stands(id) => Some((key.clone(), id.clone())),
+            State::Unknown => None,
+        });
+        self.plan.ids = ids.collect();
+        self.plan
+    }
+
+    fn observe(&mut self, desired: &Desired) {
+        let candidates = self.standing(&desired.key);
+        if let Some(live) = candidates.first() {
+            self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
+        }
+    }
+
+    fn standing(&self, key: &Key) -> Vec<&'a Live> {
+        let candidates = self.ours.get(key).into_iter().flatten();
+        candidates.copied().filter(|live| !matches!(live.condition, Condition::Leaving(_))).collect()
+    }
+
+    /// The desired thing with every reference that is known in the place of its key.
+    fn resolved(&self, desired: &Desired) -> Desired {
+        let id_of = |key: &Key| match self.states.get(key) {
+            Some(State::Stands(id)) => Some(id.clone()),
+            _ => None,
+        };
+        let fields = compare::resolve(&desired.fields, &id_of);
+        let mut tags = desired.tags.clone();
+        tags.extend(desired.key.kind.resource().derived_tags(&fields));
+        Desired { fields, tags, ..desired.clone() }
+    }
+
+    fn manage(&mut self, desired: &Desired) {
+        let kind = desired.key.kind;
+        let resolved = self.resolved(desired);
+        let mut candidates: Vec<(&Live, Vec<FieldChange>)> =
+            self.standing(&desired.key).into_iter().map(|live| (live, self.differences(&resolved, live))).collect();
+        // Of two with one identity the one that can stay as it is, then the one in use, then the first by id.
+        candidates.sort_by_key(|(live, changes)| (must_replace(changes), !self.used.contains(&live.id), live.id.clone()));
+        let mut candidates = candidates.into_iter();
+        let Some((live, fields)) = candidates.next() else {
+            self.create(resolved);
+            return;
+        };
+        for (other, changes) in candidates {
+            self.duplicate(&resolved, live, other, must_replace(&changes));
+        }
+        if fields.is_empty() {
+            self.plan.unchanged += 1;
+            self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
+            if live.condition != Condition::Ready {
+                self.plan.waits.push(Wait { desired: resolved, live: live.clone() });
+            }
+            return;
+        }
+        let replaced = must_replace(&fields);
+        if replaced && let Some(reason) = self.guard(&desired.key, "replaced") {
+            self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
+            let reason = format!("{}: {reason}", replacement_reason(&fields));
+            self.push(Action::Blocked, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
+            return;
+        }
+        if replaced {
+            let resolved = self.with_choices(resolved);
+            if let Some(reason) = self.name_held(&resolved) {
+                self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
+                self.push(Action::Blocked, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
+                return;
+            }
+            self.states.insert(desired.key.clone(), State::Unknown);
+            let reason = replacement_reason(&fields);
+            self.push(Action::Replace, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
+            return;
+        }
+        if let Some(reason) = self.collision(&resolved, Some(live)) {
+            self.push(Action::Blocked, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
+            return;
+        }
+        // A changed task definition is another revision, with another ARN.
+        let state = if kind == Kind::TaskDefinition { State::Unknown } else { State::Stands(live.id.clone()) };
+        self.states.insert(desired.key.clone(), state);
+        self.push(Action::Update, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, None);
+    }
+
+    fn differences(&self, desired: &Desired, live: &Live) -> Vec<FieldChange> {
+        let mut changes = compare::changes(desired.key.kind.resource(), desired, live);
+        if live.kind == Kind::TaskDefinition && live.fields.is_empty() {
+            let (before, after) = (live.tags.get(TAG_CONTENT), desired.tags.get(TAG_CONTENT));
+            changes.clear();
+            if before != after {
+                let text = |value: Option<&String>| value.map_or(Value::Null, |value| Value::String(value.clone()));
+                changes.push(FieldChange {
+                    path: "content".into(),
+                    before: text(before),
+                    after: text(after),
+                    after_unknown: false,
+                    forces_replacement: false,
+                });
+            }
+        }
+        // They follow from the new revision; alone they are stale, which is worth a line.
+        if changes.iter().any(|change| change.path == "task_definition") {
+            changes.retain(|change| ![TAG_CONTENT, TAG_REVISION].iter().any(|tag| change.path == format!("tags.{tag}")));
+        }
+        changes
+    }
+
+    fn create(&mut self, desired: Desired) {
+        let resource = desired.key.kind.resource();
+        let desired = self.with_choices(desired);
+        self.states.insert(desired.key.clone(), State::Unknown);
+        if let Some(reason) = self.name_held(&desired).or_else(|| self.collision(&desired, None)) {
+            self.push(Action::Blocked, &desired.key.clone(), Some(desired), None, Vec::new(), Some(reason));
+            return;
+        }
+        let _ = resource;
+        let fields = compare::creation(&desired);
+        self.push(Action::Create, &desired.key.clone(), Some(desired), None, fields, None);
+    }
+
+    /// Takes the first free value wherever there is a choice: free is what no live or planned thing of the kind has.
+    fn with_choices(&mut self, mut desired: Desired) -> Desired {
+        let group = desired.key.scope.without_tenant();
+        let kind = desired.key.kind;
+        for value in desired.fields.values_mut() {
+            let Some(choices) = choices(value) else { continue };
+            let taken = |choice: &Value| {
+                let text = choice.to_string();
+                let chosen = self.chosen.contains(&(group.clone(), kind, text));
+                chosen || self.live.iter().any(|live| {
+                    let same_group = live.owner().is_some_and(|key| key.scope.without_tenant() == group);
+                    live.kind == kind && same_group && live.fields.values().any(|value| value == choice)
+                })
+            };
+            if let Some(free) = choices.iter().find(|choice| !taken(choice)).cloned() {
+                self.chosen.insert((group.clone(), kind, free.to_string()));
+                *value = free;
+            }
+        }
+        desired
+    }
+
+    /// Why a name cannot be taken: somebody else's thing has it.
+    fn name_held(&self, desired: &Desired) -> Option<String> {
+        let name = names::of(desired)?;
+        let same_vpc = |live: &Live| {
+            // Names of security groups are unique in their VPC only.
+            desired.key.kind != Kind::SecurityGroup || live.fields.get("vpc_id") == desired.fields.get("vpc_id")
+        };
+        let holder = self.live.iter().find(|live| {
+            live.kind == desired.key.kind
+                && live.place == desired.place
+                && live.name.as_deref().is_some_and(|held| held.eq_ignore_ascii_case(name))
+                && live.owner().as_ref() != Some(&desired.key)
+                && same_vpc(live)
+        })?;
+        let whose = match holder.owner() {
+            Some(key) => format!("{key}"),
+            None => "not tierctl's: it has none of its tags".into(),
+        };
+        Some(format!(
+            "the name {name} is held by {} ({whose}); it is left as it is. Rename in the spec, or remove that {} if nobody needs it",
+            holder.id, holder.kind
+        ))
+    }
+
+    /// Why a listener rule cannot be made so: another rule on the listener can match the same request.
+    fn collision(&mut self, desired: &Desired, live: Option<&Live>) -> Option<String> {
+        if desired.key.kind != Kind::ListenerRule {
+            return None;
+        }
+        let wanted: listener_rule::ListenerRule = serde_json::from_value(Value::Object(desired.fields.clone())).ok()?;
+        for other in self.live.iter().filter(|other| other.kind == Kind::ListenerRule && Some(&other.id) != live.map(|live| &live.id)) {
+            if other.owner().as_ref() == Some(&desired.key) {
+                continue;
+            }
+            let Ok(rule) = other.shape::<listener_rule::ListenerRule>() else { continue };
+            if rule.listener_arn != wanted.listener_arn || !listener_rule::overlap(&wanted.conditions, &rule.conditions) {
+                continue;
+            }
+            let going = other.owner().is_some_and(|key| self.intent.of(&key.scope) == Some(Treatment::Remove));
+            if going {
+                continue;
+            }
+            let patterns = rule.conditions.iter().flat_map(|condition| condition.values.clone()).collect::<Vec<_>>().join(", ");
+            let whose = other.owner().map_or_else(|| "not this tenant's".to_string(), |key| format!("of {}", key.scope));
+            let said = format!("rule {} ({whose}, priority {}) matches {patterns}, which this tenant's route can match too", other.id, rule.priority);
+            if listener_rule::in_band(&wanted.priority, &rule.priority) {
+                return Some(format!("{said}. Choose another `route` for one of them"));
+            }
+            self.plan.warnings.push(format!("{}: {said}; the lower priority number wins", desired.key.scope));
+        }
+        None
+    }
+
+    /// Why a thing cannot be replaced or deleted: tenants live on it.
+    fn guard(&self, key: &Key, what: &str) -> Option<String> {
+        let carries_tenants = match key.kind {
+            Kind::Vpc | Kind::Subnet | Kind::LoadBalancer | Kind::Listener | Kind::Role => true,
+            Kind::SecurityGroup => TENANTS_GROUPS.contains(&key.name.as_str()),
+            _ => false,
+        };
+        if !carries_tenants || key.scope.is_tenant() {
+            return None;
+        }
+        let tenants = self.tenants.get(&key.scope).filter(|tenants| !tenants.is_empty())?;
+        Some(format!(
+            "it cannot be {what} while {} here ({}). Add an infra group with the new settings, move the tenants there \
+             (offboard, then onboard with a `placement`), and retire this one",
+            count(tenants.len(), "tenant lives", "tenants live"),
+            some_of(tenants),
+        ))
+    }
+
+    /// One identity found twice: what can go goes, two in use are for the user to settle.
+    fn duplicate(&mut self, desired: &Desired, kept: &Live, other: &Live, outdated: bool) {
+        let used = self.used.contains(&other.id);
+        if used && !outdated {
+            let reason = format!(
+                "it exists twice, as {} and {}, and both are in use. Move what uses {} over to {}, or delete its tags, and run again",
+                kept.id, other.id, other.id, kept.id
+            );
+            self.push(Action::Blocked, &desired.key, None, Some(other.clone()), Vec::new(), Some(reason));
+            return;
+        }
+        let reason = if outdated { "left over from a replacement" } else { "it exists twice, and nothing uses this one" };
+        self.push(Action::Delete, &desired.key, None, Some(other.clone()), Vec::new(), Some(format!("{reason} ({} stays)", kept.id)));
+    }
+
+    fn remove_the_rest(&mut self, wanted: &BTreeSet<&Key>) {
+        let mut refused: BTreeSet<Scope> = BTreeSet::new();
+        let going: Vec<(Key, &Live)> = self
+            .ours
+            .iter()
+            .filter(|(key, _)| {
+                let treatment = self.intent.of(&key.scope);
+                treatment == Some(Treatment::Remove) || treatment == Some(Treatment::Manage) && !wanted.contains(key)
+            })
+            .flat_map(|(key, live)| live.iter().map(|live| (key.clone(), *live)))
+            .collect();
+        for (key, live) in going {
+            let removed = self.intent.of(&key.scope) == Some(Treatment::Remove);
+            if key.kind == Kind::LogGroup && removed && !self.intent.deletes_logs {
+                continue;
+            }
+            // A direction without rules is nothing that could be deleted.
+            if key.kind == Kind::SecurityGroupRules && live.fields.get("rules") == Some(&Value::Array(Vec::new())) {
+                continue;
+            }
+            if removed && !key.scope.is_tenant() && let Some(tenants) = self.tenants.get(&key.scope).filter(|t| !t.is_empty()) {
+                if refused.insert(key.scope.clone()) {
+                    let reason = format!(
+                        "{} in it ({}). Offboard them first: `tierctl offboard {} --tier {}`",
+                        count(tenants.len(), "tenant lives", "tenants live"),
+                        some_of(tenants),
+                        tenants.iter().next().map_or("TENANT", |tenant| tenant),
+                        key.scope.tier,
+                    );
+                    self.plan.changes.push(Change::blocked(Subject::InfraGroup, &key.scope, &key.scope.infra_group, &live.place, reason));
+                }
+                continue;
+            }
+            let guard = if removed { None } else { self.guard(&key, "deleted") };
+            match guard {
+                Some(reason) => self.push(Action::Blocked, &key, None, Some(live.clone()), Vec::new(), Some(reason)),
+                None => {
+                    let reason = if removed { None } else { Some("no longer in the spec".to_string()) };
+                    self.push(Action::Delete, &key, None, Some(live.clone()), Vec::new(), reason);
+                }
+            }
+        }
+    }
+
+    /// Where a part of an infra group cannot become what the spec says, the rest of it stays as it is too: half of a
+    /// new network under living tenants is worse than none.
+    fn hold_back(&mut self) {
+        let refused: BTreeMap<Scope, String> = self
+            .plan
+            .changes
+            .iter()
+            .filter(|change| change.action == Action::Blocked && !change.is_tenants() && change.fields.iter().any(|field| field.forces_replacement))
+            .map(|change| (change.scope.clone(), format!("{} {}", change.subject.name(), change.name)))
+            .collect();
+        for change in self.plan.changes.iter_mut().filter(|change| change.action != Action::Blocked) {
+            if let Some(refused) = refused.get(&change.scope) {
+                change.action = Action::Blocked;
+                change.reason = Some(format!("held back, since {refused} of this infra group cannot be replaced"));
+            }
+        }
+    }
+
+    fn unclaimed(&mut self) {
+        for (key, live) in &self.ours {
+            let of_named_group = self.intent.named.contains(&key.scope.without_tenant());
+            let named = self.intent.named.contains(&key.scope) || (of_named_group && key.scope.is_tenant() && !self.intent.lists_tenants);
+            if named || self.intent.of(&key.scope).is_some() || !key.kind.resource().is_tagged() {
+                continue;
+            }
+            for item in live {
+                self.plan.unclaimed.push(Unclaimed { key: key.clone(), place: item.place.clone(), id: item.id.clone() });
+            }
+        }
+    }
+
+    fn push(
+        &mut self,
+        action: Action,
+        key: &Key,
+        desired: Option<Desired>,
+        live: Option<Live>,
+        fields: Vec<FieldChange>,
+        reason: Option<String>,
+    ) {
+        let place = desired.as_ref().map(|desired| desired.place.clone()).or(live.as_ref().map(|live| live.place.clone()));
+        let Some(place) = place else { return };
+        self.plan.changes.push(Change {
+            action,
+            subject: Subject::Resource(key.kind),
+            scope: key.scope.clone(),
+            name: key.name.clone(),
+            place,
+            fields,
+            reason,
+            desired,
+            live,
+            after: Vec::new(),
+            delete_after: Vec::new(),
+        });
+    }
+}
+
+/// Tier before tenants, then by scope, kind and name; and then who waits for whom.
+pub(super) fn sort(changes: &mut [Change]) {
+    changes.sort_by(|a, b| place_in_plan(a).cmp(&place_in_plan(b)));
+    order::arrange(changes);
+}
+
+fn place_in_plan(change: &Change) -> (bool, &Scope, Subject, &str, Action, Option<&str>) {
+    let id = change.live.as_ref().map(|live| live.id.as_str());
+    (change.is_tenants(), &change.scope, change.subject, &change.name, change.action, id)
+}
+
+fn must_replace(changes: &[FieldChange]) -> bool {
+    changes.iter().any(|change| change.forces_replacement)
+}
+
+fn replacement_reason(changes: &[FieldChange]) -> String {
+    let fields: Vec<&str> = changes.iter().filter(|change| change.forces_replacement).map(|change| change.path.as_str()).collect();
+    format!("AWS cannot change {} in place", fields.join(", "))
+}
+
+/// A number and its noun.
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// The first few names, and how many more there are.
+fn some_of(names: &BTreeSet<String>) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// Fields whose change makes a new thing, by kind: for documents.
+pub fn replacing_fields(kind: Kind) -> impl Iterator<Item = &'static str> {
+    kind.resource().fields().iter().filter(|field| field.on_change == OnChange::Replace).map(|field| field.name)
+}

@@ -1,0 +1,151 @@
+//! Two states of one thing, field by field.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::resources::listener_rule;
+use crate::resources::model::{Desired, Field, Fields, Live, OnChange, Tags, choices, reference};
+use crate::resources::Resource;
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FieldChange {
+    /// As `policy.Statement` or `tags.team`.
+    pub path: String,
+    /// Null where there was none.
+    pub before: Value,
+    /// Null where there will be none, or where it is known only when it is applied.
+    pub after: Value,
+    pub after_unknown: bool,
+    pub forces_replacement: bool,
+}
+
+/// Maps in which only the desired keys are ours: AWS fills in the rest.
+const OPEN_MAPS: &[&str] = &["attributes", "health_check"];
+
+/// Everything in which a live thing differs from what is desired of it. References that could be resolved have been.
+pub fn changes(resource: &dyn Resource, desired: &Desired, live: &Live) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    for field in resource.fields() {
+        let Some(after) = desired.fields.get(field.name) else { continue };
+        if resource.ignores(field.name, live) {
+            continue;
+        }
+        let before = live.fields.get(field.name).unwrap_or(&Value::Null);
+        compare(field, field.name, before, after, &mut changes);
+    }
+    if resource.is_tagged() {
+        tags(&live.tags, &desired.tags, &mut changes);
+    }
+    changes
+}
+
+/// All fields of a thing that is to be made.
+pub fn creation(desired: &Desired) -> Vec<FieldChange> {
+    let unset = |value: &Value| match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(items) => items.is_empty(),
+        _ => false,
+    };
+    let fields = desired.fields.iter().filter(|(_, value)| !unset(value)).map(|(name, value)| change(name, &Value::Null, value, false));
+    let tags = desired.tags.iter().filter(|(key, _)| !key.starts_with("tierctl:"));
+    fields.chain(tags.map(|(key, value)| change(&format!("tags.{key}"), &Value::Null, &Value::String(value.clone()), false))).collect()
+}
+
+fn compare(field: &Field, path: &str, before: &Value, after: &Value, changes: &mut Vec<FieldChange>) {
+    if is_satisfied(before, after) {
+        return;
+    }
+    match (before, after) {
+        (Value::Object(old), Value::Object(new)) if !is_marker(new) => {
+            let closed = !OPEN_MAPS.contains(&field.name);
+            let mut keys: Vec<&String> = new.keys().chain(old.keys().filter(|key| closed && !new.contains_key(*key))).collect();
+            keys.sort();
+            for key in keys {
+                let (old, new) = (old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null));
+                compare(field, &format!("{path}.{key}"), old, new, changes);
+            }
+        }
+        (Value::Array(old), Value::Array(new)) if field.is_set => {
+            let (old, new) = (sorted(old), sorted(new));
+            if old != new {
+                changes.push(change(path, &Value::Array(old), &Value::Array(new), field.on_change == OnChange::Replace));
+            }
+        }
+        _ => changes.push(change(path, before, after, field.on_change == OnChange::Replace)),
+    }
+}
+
+/// Whether a live value is what is desired, or one of several that would do.
+fn is_satisfied(before: &Value, after: &Value) -> bool {
+    before == after || choices(after).is_some_and(|choices| choices.contains(before)) || listener_rule::in_band(after, before)
+}
+
+fn tags(before: &Tags, after: &Tags, changes: &mut Vec<FieldChange>) {
+    for (key, value) in after {
+        let old = before.get(key);
+        if old != Some(value) {
+            let old = old.map_or(Value::Null, |old| Value::String(old.clone()));
+            changes.push(change(&format!("tags.{key}"), &old, &Value::String(value.clone()), false));
+        }
+    }
+}
+
+fn change(path: &str, before: &Value, after: &Value, forces_replacement: bool) -> FieldChange {
+    let after_unknown = holds_unknown(after);
+    FieldChange {
+        path: path.to_string(),
+        before: before.clone(),
+        after: if after_unknown { known_part(after) } else { after.clone() },
+        after_unknown,
+        forces_replacement,
+    }
+}
+
+/// Whether any part of a value is known only when it is applied.
+fn holds_unknown(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(holds_unknown),
+        Value::Object(items) => is_marker(items) || items.values().any(holds_unknown),
+        _ => false,
+    }
+}
+
+/// What can be said of a value now; null stands for what cannot.
+fn known_part(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => Value::Array(items.iter().map(known_part).collect()),
+        Value::Object(items) if is_marker(items) => Value::Null,
+        Value::Object(items) => Value::Object(items.iter().map(|(key, value)| (key.clone(), known_part(value))).collect()),
+        other => other.clone(),
+    }
+}
+
+/// A reference, or a choice that is made when the thing is.
+fn is_marker(object: &Map<String, Value>) -> bool {
+    object.len() == 1 && object.keys().all(|key| key.starts_with('$'))
+}
+
+fn sorted(items: &[Value]) -> Vec<Value> {
+    let mut items = items.to_vec();
+    items.sort_by_key(Value::to_string);
+    items.dedup();
+    items
+}
+
+/// A copy of fields in which every reference that `id_of` knows is replaced by the id.
+pub fn resolve(fields: &Fields, id_of: &dyn Fn(&crate::resources::model::Key) -> Option<String>) -> Fields {
+    fields.iter().map(|(name, value)| (name.clone(), resolve_value(value, id_of))).collect()
+}
+
+fn resolve_value(value: &Value, id_of: &dyn Fn(&crate::resources::model::Key) -> Option<String>) -> Value {
+    if let Some(key) = reference(value) {
+        return id_of(&key).map_or_else(|| value.clone(), Value::String);
+    }
+    match value {
+        Value::Array(items) => Value::Array(items.iter().map(|item| resolve_value(item, id_of)).collect()),
+        Value::Object(items) => Value::Object(items.iter().map(|(key, item)| (key.clone(), resolve_value(item, id_of))).collect()),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,194 @@
+//! What would change: the desired estate against what exists. Pure, total and deterministic.
+
+pub mod calculate;
+pub mod compare;
+pub mod order;
+pub mod placement;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::resources::Kind;
+use crate::resources::model::{Desired, Key, Live, Place, Scope};
+pub use calculate::calculate;
+pub use compare::FieldChange;
+
+/// What may be done to the things of a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    /// They become what the spec says; what it does not say goes.
+    Manage,
+    /// They are looked at and left alone.
+    Observe,
+    /// They all go.
+    Remove,
+}
+
+/// What a command is allowed to do, and what specs there are.
+#[derive(Debug, Clone, Default)]
+pub struct Intent {
+    pub scopes: BTreeMap<Scope, Treatment>,
+    /// Every scope that a spec names, treated or not: what is in none of them is unclaimed.
+    pub named: BTreeSet<Scope>,
+    /// Whether tenants without a spec are listed as unclaimed.
+    pub lists_tenants: bool,
+    /// Whether a log group goes with its infra group.
+    pub deletes_logs: bool,
+}
+
+impl Intent {
+    pub fn of(&self, scope: &Scope) -> Option<Treatment> {
+        self.scopes.get(scope).copied()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    Create,
+    Update,
+    Replace,
+    Delete,
+    /// Refused, or somebody else has to act first.
+    Blocked,
+}
+
+/// What a change is about: an AWS thing, or a tenant or infra group as a whole that cannot go ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    InfraGroup,
+    Tenant,
+    Resource(Kind),
+}
+
+impl Subject {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InfraGroup => "infra_group",
+            Self::Tenant => "tenant",
+            Self::Resource(kind) => kind.name(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub action: Action,
+    pub subject: Subject,
+    pub scope: Scope,
+    pub name: String,
+    pub place: Place,
+    pub fields: Vec<FieldChange>,
+    /// Why it is replaced, deleted or blocked; empty where the fields say it.
+    pub reason: Option<String>,
+    /// What is to be made or changed; references still in it are resolved when it is applied.
+    pub desired: Option<Desired>,
+    /// What is to be changed, replaced or deleted.
+    pub live: Option<Live>,
+    /// Indexes of the changes whose making must be done before this one is made.
+    pub after: Vec<usize>,
+    /// Indexes of the changes that must be done before this one's old thing is deleted.
+    pub delete_after: Vec<usize>,
+}
+
+impl Change {
+    pub fn key(&self) -> Option<Key> {
+        match self.subject {
+            Subject::Resource(kind) => Some(Key::new(&self.scope, kind, &self.name)),
+            _ => None,
+        }
+    }
+
+    /// Whether it belongs to a tenant rather than to its tier.
+    pub fn is_tenants(&self) -> bool {
+        self.scope.is_tenant()
+    }
+
+    pub fn blocked(subject: Subject, scope: &Scope, name: &str, place: &Place, reason: impl Into<String>) -> Self {
+        Self {
+            action: Action::Blocked,
+            subject,
+            scope: scope.clone(),
+            name: name.into(),
+            place: place.clone(),
+            fields: Vec::new(),
+            reason: Some(reason.into()),
+            desired: None,
+            live: None,
+            after: Vec::new(),
+            delete_after: Vec::new(),
+        }
+    }
+}
+
+/// A thing with our tags that no spec names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unclaimed {
+    pub key: Key,
+    pub place: Place,
+    pub id: String,
+}
+
+/// A thing that is as it should be and does not do its work yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wait {
+    pub desired: Desired,
+    pub live: Live,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// Tier before tenants, then by scope, kind and name.
+    pub changes: Vec<Change>,
+    pub unchanged: usize,
+    pub unclaimed: Vec<Unclaimed>,
+    pub waits: Vec<Wait>,
+    pub warnings: Vec<String>,
+    /// Ids of live things that changes refer to.
+    pub ids: BTreeMap<Key, String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    pub create: usize,
+    pub update: usize,
+    pub replace: usize,
+    pub delete: usize,
+    pub unchanged: usize,
+    pub blocked: usize,
+}
+
+impl Plan {
+    pub fn summary(&self) -> Summary {
+        let count = |action| self.changes.iter().filter(|change| change.action == action).count();
+        Summary {
+            create: count(Action::Create),
+            update: count(Action::Update),
+            replace: count(Action::Replace),
+            delete: count(Action::Delete),
+            unchanged: self.unchanged,
+            blocked: count(Action::Blocked),
+        }
+    }
+
+    /// Takes in what was found out beside the comparison, each in its place.
+    pub fn add(&mut self, blocked: Vec<Change>, warnings: Vec<String>) {
+        self.warnings.extend(warnings);
+        self.changes.extend(blocked);
+        calculate::sort(&mut self.changes);
+    }
+
+    pub fn is_blocked(&self) -> bool {
+        self.changes.iter().any(|change| change.action == Action::Blocked)
+    }
+
+    /// The changes that can be carried out.
+    pub fn steps(&self) -> impl Iterator<Item = (usize, &Change)> {
+        self.changes.iter().enumerate().filter(|(_, change)| change.action != Action::Blocked)
+    }
+
+    pub fn has_steps(&self) -> bool {
+        self.steps().next().is_some()
+    }
+}

@@ -1,0 +1,246 @@
+//! Which infra group each tenant belongs in: as its spec says, else where it lives, else the first with a place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::Ipv4Net;
+
+use super::{Change, Subject};
+use crate::estate::{Facts, Group, infra_group};
+use crate::resources::Kind;
+use crate::resources::model::{Condition, Id, Key, Live, Scope};
+use crate::spec::model::{TenantSpec, TierSpec};
+
+/// Rules on a load balancer, default rules not counted. Adjustable, L-7EED9B64.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
+const RULES_PER_LOAD_BALANCER: usize = 100;
+/// Fixed. Same page.
+const TARGET_GROUPS_PER_LOAD_BALANCER: usize = 100;
+/// Adjustable, L-7E6692B2. Same page.
+const TARGETS_PER_LOAD_BALANCER: usize = 1000;
+
+/// The places of one infra group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    pub used: usize,
+    pub free: usize,
+    /// What limits it, in words.
+    pub limit: String,
+}
+
+impl Places {
+    pub fn capacity(&self) -> usize {
+        self.used + self.free
+    }
+}
+
+/// Counts the places of an infra group; `None` for what is not made yet counts as empty.
+pub fn places(group: Group<'_>, live: &[Live]) -> Places {
+    let scope = group.scope();
+    let max = *group.tier.tenants.max_per_infra_group as usize;
+    let listeners = listener_arns(group, live);
+    let tenants = tenants_of(&scope, live);
+    let rules: Vec<&Live> = live
+        .iter()
+        .filter(|item| item.kind == Kind::ListenerRule && item.text("listener_arn").is_some_and(|arn| listeners.contains(arn)))
+        .collect();
+    // Rules whose tags were not read count as tenants on a listener of our own: nobody else's belong there.
+    let untagged = if group.listener().is_some() { 0 } else { rules.iter().filter(|rule| rule.owner().is_none()).count() };
+    let used = tenants.len() + untagged;
+    let forwarded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.text("target_group_arn")).collect();
+    let targets: usize = live
+        .iter()
+        .filter(|item| item.kind == Kind::Service && item.owner().is_some_and(|key| key.scope.without_tenant() == scope))
+        .filter_map(|item| item.fields.get("desired_count")?.as_u64())
+        .sum::<u64>() as usize;
+    let limits = [
+        (max.saturating_sub(used), format!("tenants.max_per_infra_group is {max}")),
+        (RULES_PER_LOAD_BALANCER.saturating_sub(rules.len()), format!("{} of {RULES_PER_LOAD_BALANCER} rules of the load balancer are taken", rules.len())),
+        (
+            TARGET_GROUPS_PER_LOAD_BALANCER.saturating_sub(forwarded.len()),
+            format!("{} of {TARGET_GROUPS_PER_LOAD_BALANCER} target groups of the load balancer are taken", forwarded.len()),
+        ),
+        (
+            TARGETS_PER_LOAD_BALANCER.saturating_sub(targets),
+            format!("{targets} of {TARGETS_PER_LOAD_BALANCER} targets of the load balancer are taken"),
+        ),
+    ];
+    let (free, limit) = limits.into_iter().min_by_key(|(free, _)| *free).unwrap_or_default();
+    Places { used, free, limit }
+}
+
+fn listener_arns(group: Group<'_>, live: &[Live]) -> BTreeSet<String> {
+    match infra_group::main_listener(group) {
+        Id::Known(arn) => BTreeSet::from([arn]),
+        Id::Of(key) => {
+            let listeners = live.iter().filter(|item| item.kind == Kind::Listener);
+            listeners.filter(|item| item.owner().is_some_and(|owner| owner.scope == key.scope)).map(|item| item.id.clone()).collect()
+        }
+    }
+}
+
+/// Tenants that have something in an infra group.
+pub fn tenants_of(scope: &Scope, live: &[Live]) -> BTreeSet<String> {
+    live.iter()
+        .filter(|item| !matches!(item.condition, Condition::Leaving(_)))
+        .filter_map(Live::owner)
+        .filter(|key| key.scope.without_tenant() == *scope)
+        .filter_map(|key| key.scope.tenant)
+        .collect()
+}
+
+/// Where each tenant goes, and which cannot go anywhere.
+#[derive(Debug, Default)]
+pub struct Placement<'a> {
+    pub placed: Vec<Placed<'a>>,
+    pub blocked: Vec<Change>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Placed<'a> {
+    pub tenant: &'a TenantSpec,
+    pub group: Group<'a>,
+    /// Whether nothing of it is there yet.
+    pub is_new: bool,
+}
+
+impl Placed<'_> {
+    pub fn scope(&self) -> Scope {
+        self.group.scope().with_tenant(&self.tenant.tenant)
+    }
+}
+
+/// Places the tenants of one tier, in their order; new ones take places from those after them.
+pub fn place<'a>(tier: &'a TierSpec, tenants: &[&'a TenantSpec], live: &[Live], facts: &Facts) -> Placement<'a> {
+    let groups: Vec<Group<'a>> = Group::all_of(tier).collect();
+    let mut free: BTreeMap<Scope, Places> = groups.iter().map(|group| (group.scope(), places(*group, live))).collect();
+    let mut result = Placement::default();
+    // Those that live somewhere or say where they want to live come before those that take what is left.
+    let (pinned, floating): (Vec<&&TenantSpec>, Vec<_>) =
+        tenants.iter().partition(|tenant| tenant.placement.is_some() || !homes(&groups, tenant, live).is_empty());
+    for tenant in pinned.into_iter().chain(floating) {
+        match find(&groups, tenant, live, facts, &mut free) {
+            Ok(placed) => result.placed.push(placed),
+            Err(None) => {}
+            Err(Some((group, reason))) => {
+                let scope = group.scope().with_tenant(&tenant.tenant);
+                result.blocked.push(Change::blocked(Subject::Tenant, &scope, &tenant.tenant, &group.place(), reason));
+            }
+        }
+    }
+    result
+}
+
+fn homes<'a>(groups: &[Group<'a>], tenant: &TenantSpec, live: &[Live]) -> Vec<Group<'a>> {
+    groups.iter().copied().filter(|group| tenants_of(&group.scope(), live).contains(tenant.tenant.as_str())).collect()
+}
+
+/// The infra group that comes nearest, and why it will not do.
+type Refused<'a> = Option<(Group<'a>, String)>;
+
+fn find<'a>(
+    groups: &[Group<'a>],
+    tenant: &'a TenantSpec,
+    live: &[Live],
+    facts: &Facts,
+    free: &mut BTreeMap<Scope, Places>,
+) -> Result<Placed<'a>, Refused<'a>> {
+    let homes = homes(groups, tenant, live);
+    let named = tenant.placement.as_ref().and_then(|placement| {
+        groups.iter().copied().find(|group| *group.cell.name == *placement.cell && *group.group.name == *placement.infra_group)
+    });
+    let is_home = |group: &Group<'a>| homes.iter().any(|home| home.scope() == group.scope());
+    match (named, homes.as_slice()) {
+        (Some(group), _) if is_home(&group) => Ok(Placed { tenant, group, is_new: false }),
+        (Some(group), [home, ..]) => Err(Some((
+            group,
+            format!(
+                "it lives in {}, and a tenant is not moved in place. Offboard it there (`tierctl offboard {} --tier {}`), then onboard \
+                 it again, or set its placement back",
+                home.scope(),
+                *tenant.tenant,
+                *tenant.tier,
+            ),
+        ))),
+        (Some(group), []) => take(group, tenant, free).ok_or_else(|| Some((group, full(&[group], free)))),
+        (None, [group]) => Ok(Placed { tenant, group: *group, is_new: false }),
+        (None, [first, ..]) => {
+            let places: Vec<String> = homes.iter().map(|home| home.scope().to_string()).collect();
+            Err(Some((*first, format!("it lives in several infra groups ({}): say in its `placement` which one is meant", places.join(", ")))))
+        }
+        (None, []) => {
+            let open: Vec<Group<'a>> = groups.iter().copied().filter(|group| !group.is_retired()).collect();
+            let fitting: Vec<Group<'a>> = open.iter().copied().filter(|group| holds_addresses(*group, tenant, facts)).collect();
+            let first = fitting.first().or(open.first()).or(groups.first()).copied();
+            // Validation refuses a tier without infra groups.
+            let Some(first) = first else { return Err(None) };
+            if fitting.is_empty() {
+                let reason = "no infra group's VPC holds all of its addresses: say in its `placement` where it belongs".to_string();
+                return Err(Some((first, reason)));
+            }
+            fitting.iter().find_map(|group| take(*group, tenant, free)).ok_or_else(|| Some((first, full(&fitting, free))))
+        }
+    }
+}
+
+fn take<'a>(group: Group<'a>, tenant: &'a TenantSpec, free: &mut BTreeMap<Scope, Places>) -> Option<Placed<'a>> {
+    let places = free.get_mut(&group.scope()).filter(|places| places.free > 0)?;
+    places.free -= 1;
+    places.used += 1;
+    Some(Placed { tenant, group, is_new: true })
+}
+
+fn full(groups: &[Group<'_>], free: &BTreeMap<Scope, Places>) -> String {
+    let each: Vec<String> = groups
+        .iter()
+        .filter_map(|group| free.get(&group.scope()).map(|places| (group, places)))
+        .map(|(group, places)| format!("{}: {} of {} places used, {}", group.scope(), places.used, places.capacity(), places.limit))
+        .collect();
+    format!(
+        "{} full ({}). Add an infra group to a cell of the tier's spec (or a cell, where the account's quotas are full) and apply it{}",
+        if each.len() == 1 { "the infra group is" } else { "every infra group is" },
+        each.join("; "),
+        if each.iter().any(|text| text.contains("max_per_infra_group")) { ", or raise tenants.max_per_infra_group" } else { "" },
+    )
+}
+
+/// Whether the VPC holds every address that the tenant registers; one that registers none fits everywhere.
+fn holds_addresses(group: Group<'_>, tenant: &TenantSpec, facts: &Facts) -> bool {
+    let Some(targets) = &tenant.targets else { return true };
+    let vpc = &group.group.vpc;
+    let looked_up = vpc.id.as_ref().and_then(|id| facts.vpcs.get(id.as_str()));
+    let blocks: Vec<&str> = match &vpc.cidr {
+        Some(cidr) => vec![cidr.as_str()],
+        None => looked_up.into_iter().flatten().map(String::as_str).collect(),
+    };
+    let nets: Vec<Ipv4Net> = blocks.iter().filter_map(|block| block.parse().ok()).collect();
+    targets.addresses.iter().all(|address| address.parse().is_ok_and(|address: std::net::Ipv4Addr| nets.iter().any(|net| net.contains(&address))))
+}
+
+/// What a tenant needs of its tier and does not find, as words for the user; empty when all is there and works.
+pub fn missing(wanted: &[crate::resources::model::Desired], live: &[Live]) -> Vec<String> {
+    const NEEDED: &[Kind] = &[
+        Kind::Vpc,
+        Kind::Subnet,
+        Kind::SecurityGroup,
+        Kind::VpcEndpoint,
+        Kind::Role,
+        Kind::LogGroup,
+        Kind::LoadBalancer,
+        Kind::Listener,
+    ];
+    let owned: BTreeMap<Key, &Live> = live.iter().filter_map(|item| Some((item.owner()?, item))).collect();
+    wanted
+        .iter()
+        .filter(|item| NEEDED.contains(&item.key.kind))
+        .filter_map(|item| {
+            let what = format!("{} {}", item.key.kind, item.key.name);
+            match owned.get(&item.key).map(|live| &live.condition) {
+                None => Some(format!("{what} does not exist")),
+                Some(Condition::Ready) => None,
+                Some(Condition::Pending(why) | Condition::Blocked(why) | Condition::Failed(why) | Condition::Leaving(why)) => {
+                    Some(format!("{what} is not ready: {why}"))
+                }
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! Plans, progress and results as text and JSON. Pure: everything here returns what is to be printed.
+
+pub mod calls_text;
+pub mod diagnostics;
+pub mod outcome_json;
+pub mod outcome_text;
+mod paint;
+pub mod plan_json;
+pub mod plan_text;
+pub mod status;
+#[cfg(test)]
+mod testing;
+mod values;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value, json};
+
+use crate::aws::CallCount;
+use crate::resources::Kind;
+use crate::resources::model::Scope;
+pub use paint::Paint;
+pub(crate) use paint::{Phrase, tone};
+pub(crate) use values::shown;
+
+/// Of all JSON that is printed. It changes when something is taken away or means something else.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// What varies from run to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunInfo {
+    pub time: SystemTime,
+    /// Requests by `service:Action`.
+    pub calls: BTreeMap<String, CallCount>,
+}
+
+impl RunInfo {
+    /// `{"time", "version", "calls": {service: {action: n}}, "polls": {service: {action: n}}}`
+    pub fn to_json(&self) -> Value {
+        json!({
+            "time": humantime::format_rfc3339_seconds(self.time).to_string(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "calls": by_service(&self.calls, |count| count.calls),
+            "polls": by_service(&self.calls, |count| count.polls),
+        })
+    }
+}
+
+fn by_service(calls: &BTreeMap<String, CallCount>, number: impl Fn(&CallCount) -> u64) -> Value {
+    let mut services: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for (name, count) in calls.iter().filter(|(_, count)| number(count) > 0) {
+        let (service, action) = name.split_once(':').unwrap_or((name, ""));
+        services.entry(service).or_default().insert(action.to_string(), number(count).into());
+    }
+    json!(services)
+}
+
+/// Identity, as all JSON has it: a thing of an infra group has a null tenant.
+fn identity(kind: &str, name: &str, scope: &Scope) -> Map<String, Value> {
+    let tenant = scope.tenant.as_deref();
+    [
+        ("kind", json!(kind)),
+        ("name", json!(name)),
+        ("tier", json!(scope.tier)),
+        ("cell", json!(scope.cell)),
+        ("infra_group", json!(scope.infra_group)),
+        ("tenant", json!(tenant)),
+    ]
+    .map(|(key, value)| (key.to_string(), value))
+    .into_iter()
+    .collect()
+}
+
+/// A thing in words: its name is left out where it says no more than its kind.
+pub(crate) fn thing(kind: Kind, name: &str) -> String {
+    let says_nothing = kind.name().len() == name.len()
+        && kind.name().bytes().zip(name.bytes()).all(|(kind, name)| kind == name || (kind == b'_' && name == b'-'));
+    if says_nothing { kind.to_string() } else { format!("{kind} {}", shown(name)) }
+}
+
+/// A number and its noun.
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// How long something took: `0.3s`, `12s`, `3m05s`, `2h04m`.
+pub fn duration(time: Duration) -> String {
+    let tenths = (time.as_millis() + 50) / 100;
+    let seconds = (time.as_millis() + 500) / 1000;
+    match seconds {
+        _ if tenths < 100 => format!("{}.{}s", tenths / 10, tenths % 10),
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_as_exact_as_they_are_short() {
+        let of = |millis| duration(Duration::from_millis(millis));
+        assert_eq!([of(0), of(312), of(9_949), of(9_950), of(12_400)], ["0.0s", "0.3s", "9.9s", "10s", "12s"]);
+        assert_eq!([of(59_600), of(185_000), of(3_599_600), of(7_440_000)], ["1m00s", "3m05s", "1h00m", "2h04m"]);
+    }
+
+    #[test]
+    fn a_name_that_repeats_its_kind_is_left_out() {
+        assert_eq!(thing(Kind::ListenerRule, "listener-rule"), "listener_rule");
+        assert_eq!(thing(Kind::Vpc, "vpc"), "vpc");
+        assert_eq!(thing(Kind::Role, "task"), "role task");
+    }
+}
