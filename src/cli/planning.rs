@@ -129,6 +129,9 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
     let facts = live::look_up(&targets.lookups(&sessions)).await?;
     let requests = targets.requests(&sessions, &facts);
     let mut live = live::read(&requests).await?;
+    if purpose == Purpose::Status {
+        live::read_health(&sessions.by_place, &mut live).await?;
+    }
 
     let mut notes = PlanNotes::default();
     let mut intent = Intent { lists_tenants: purpose.manages_tenants(), ..Intent::default() };

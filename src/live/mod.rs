@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures::future::{join_all, try_join_all};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::aws::{AwsError, Reader};
 use crate::estate::{Facts, ForeignListener};
-use crate::resources::model::{Key, Live, Place};
-use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, prefix_lists, task_definition};
+use crate::resources::model::{Condition, Key, Live, Place};
+use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, prefix_lists, service, task_definition};
 
 /// A place to read, and what for.
 #[derive(Debug, Clone)]
@@ -82,6 +83,25 @@ pub async fn read_task_definitions(readers: &BTreeMap<Place, Reader>, wanted: &[
         }
     }
     Ok(())
+}
+
+/// Requests for target health under way at once: one for each tenant.
+const HEALTH_AT_ONCE: usize = 16;
+
+/// Looks at the targets of every service, so that its condition says whether requests reach it.
+pub async fn read_health(readers: &BTreeMap<Place, Reader>, live: &mut [Live]) -> Result<(), AwsError> {
+    let services = live.iter_mut().filter(|item| item.kind == Kind::Service && item.condition == Condition::Ready);
+    let reads = services.filter_map(|service| {
+        let reader = readers.get(&service.place)?;
+        Some(async move {
+            let health = service::health(reader, service).await?;
+            if !health.ready {
+                service.condition = Condition::Pending(health.text);
+            }
+            Ok::<_, AwsError>(())
+        })
+    });
+    stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(HEALTH_AT_ONCE).try_collect().await
 }
 
 /// What has to be looked up in a place before its estate is known.

@@ -49,7 +49,7 @@ def until(condition: Callable[[], T | None], seconds: float = 10) -> T:
         result = condition()
         if result:
             return result
-        time.sleep(0.01)
+        time.sleep(0.03)
     raise AssertionError("did not come to pass in time")
 
 
