@@ -83,8 +83,8 @@ impl<'a> Calculation<'a> {
         for item in &desired {
             match self.intent.of(&item.key.scope) {
                 Some(Treatment::Manage) => self.manage(item),
-                Some(Treatment::Observe) => self.observe(item),
-                Some(Treatment::Remove) | None => {}
+                Some(Treatment::Observe | Treatment::Remove) => self.observe(item),
+                None => {}
             }
         }
         let wanted: BTreeSet<&Key> = desired.iter().map(|item| &item.key).collect();

@@ -5,3 +5,4 @@ mod addresses;
 mod bed;
 mod lifecycle;
 mod project;
+mod retired;
