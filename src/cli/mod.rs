@@ -30,16 +30,16 @@ const STACK_SIZE: usize = 8 * 1024 * 1024;
 
 const AFTER_HELP: &str = "\
 Examples:
-  tierctl validate                              check all specs in tiers/ and tenants/
-  tierctl apply tiers/high-tps.yaml             make the tier, once per infra group
-  tierctl onboard tenants/high-tps/acme.yaml    make one tenant
-  tierctl plan --detailed-exitcode              compare everything with AWS, in a pipeline
+  tierctl validate
+  tierctl apply tiers/high-tps.yaml
+  tierctl onboard tenants/high-tps/acme.yaml
+  tierctl plan --detailed-exitcode
 
 Exit codes:
   0    done, or nothing to do
   1    error, failure, timeout, or wrong usage
-  2    changes are pending (only from plan --detailed-exitcode)
-  3    blocked: nothing failed, but something is refused or waits for somebody else
+  2    changes are pending (plan --detailed-exitcode)
+  3    blocked: refused, or waiting for somebody else
   130  interrupted";
 
 /// Wires the dependencies of a tier once, so that a tenant is one YAML file.
