@@ -38,6 +38,11 @@ fn the_command_reference_is_current() {
 }
 
 #[test]
+fn the_permissions_are_current() {
+    assert_current("docs/permissions.md", &permissions_markdown());
+}
+
+#[test]
 fn every_command_and_flag_is_described() {
     let mut command = tierctl::cli::command();
     command.build();
@@ -75,7 +80,9 @@ fn links_lead_somewhere() {
         let text = read(document);
         let folder: PathBuf = root().join(document).parent().unwrap().into();
         let anchors: BTreeSet<String> = text.lines().filter(|line| line.starts_with('#')).map(anchor).collect();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        // What stands in backquotes is no link.
+        let prose: String = text.split('`').step_by(2).collect::<Vec<_>>().join("`");
+        for link in prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             match link.strip_prefix('#') {
                 Some(part) => assert!(anchors.contains(part), "{document} leads to its part {part}, which is not there"),
                 None if link.contains("://") => {}
@@ -96,6 +103,69 @@ fn the_readme_names_every_command_and_dependency() {
     for name in dependencies.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name) {
         assert!(readme.contains(&format!("`{name}`")), "the README does not say why {name} was chosen");
     }
+}
+
+/// Every action that the program can ask AWS for, as an IAM policy writes it: read off the calls of its clients.
+fn actions() -> BTreeSet<String> {
+    const CLIENTS: &[(&str, &str)] = &[
+        (".scaling().", "application-autoscaling"),
+        (".ec2().", "ec2"),
+        (".ecs().", "ecs"),
+        (".elb().", "elasticloadbalancing"),
+        (".iam().", "iam"),
+        (".logs().", "logs"),
+    ];
+    let mut found = BTreeSet::from(["sts:GetCallerIdentity".to_string()]);
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let code: String = std::fs::read_to_string(entry).unwrap().split_whitespace().collect();
+            for (client, service) in CLIENTS {
+                let calls = code.split(client).skip(1).filter_map(|rest| rest.split_once("()").map(|(name, _)| name));
+                let calls = calls.filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+                found.extend(calls.map(|name| format!("{service}:{}", camel_case(name))));
+            }
+        }
+    }
+    found
+}
+
+fn camel_case(name: &str) -> String {
+    name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
+
+fn permissions_markdown() -> String {
+    let is_read = |action: &String| ["Describe", "List", "Get"].iter().any(|verb| action.split(':').nth(1).unwrap().starts_with(verb));
+    let (reads, writes): (Vec<String>, Vec<String>) = actions().into_iter().partition(is_read);
+    assert!(reads.len() > 20 && writes.len() > 40, "{reads:?} {writes:?}");
+    let mut text = String::from(
+        "# Permissions\n\n\
+         Generated from the requests that tierctl makes; do not edit.\n\n\
+         `validate`, `schema`, `completions` and `man` need none. A cell with an `assume_role` needs `sts:AssumeRole` on that role, \
+         for the credentials that tierctl is started with.\n\n\
+         ## To read\n\n\
+         `plan` and `status` need these and no other; AWS's managed policy `ReadOnlyAccess` has them all.\n\n```text\n",
+    );
+    text.extend(reads.iter().map(|action| format!("{action}\n")));
+    text.push_str(
+        "```\n\n## To write\n\n\
+         `apply`, `onboard`, `offboard` and `destroy` need those above, and these:\n\n```text\n",
+    );
+    text.extend(writes.iter().map(|action| format!("{action}\n")));
+    text.push_str(
+        "```\n\n\
+         And besides, since AWS asks for them on the way:\n\n\
+         - `iam:PassRole` on `arn:aws:iam::*:role/tierctl/*`, since tasks run with these roles.\n\
+         - `iam:CreateServiceLinkedRole` for `ecs.amazonaws.com` and `elasticloadbalancing.amazonaws.com`, the first time in an account.\n\
+         - For access logs a bucket policy that lets Elastic Load Balancing write; the bucket's owner sets it.\n\n\
+         Roles have the path `/tierctl/<tier>/<cell>/<infra-group>/`, log groups that name, and everything that is made is tagged as it \
+         is made: conditions on `aws:RequestTag/tierctl:tier` and `aws:ResourceTag/tierctl:tier` can narrow the rest.\n",
+    );
+    text
 }
 
 fn commands() -> Vec<String> {
