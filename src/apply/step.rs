@@ -52,7 +52,8 @@ pub(super) async fn run(shared: &Shared, work: Work, made: &(dyn Fn() + Send + S
 async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync)) -> Result<Ended, Ended> {
     let Work { node, desired, live, changed } = work;
     let resource = node.kind.resource();
-    let writer = shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
+    let writer =
+        shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
     if node.verb == Verb::Delete {
         let Some(live) = live else { return Ok(Ended::Done) };
         let mut pause = Pause::new(shared, &node);

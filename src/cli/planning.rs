@@ -24,12 +24,19 @@ const FEW_TENANTS: usize = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Tier and tenants, or only one of them.
-    Plan { tier: bool, tenants: bool },
+    Plan {
+        tier: bool,
+        tenants: bool,
+    },
     /// Tiers, never tenants.
     Apply,
     /// Tenants, never tiers; and with `prune` also those of the tier that have no spec.
-    Onboard { prune: bool },
-    Destroy { delete_logs: bool },
+    Onboard {
+        prune: bool,
+    },
+    Destroy {
+        delete_logs: bool,
+    },
     Status,
 }
 
@@ -234,7 +241,12 @@ fn inherited(group: Group<'_>, estate: &[Desired]) -> Inherited {
 }
 
 /// Plans the removal of tenants, wherever in these tiers they live.
-pub async fn plan_offboarding(tiers: &[&TierSpec], tenants: &[(Option<String>, String)], access: Access, calls: &Calls) -> Result<Planned, Failure> {
+pub async fn plan_offboarding(
+    tiers: &[&TierSpec],
+    tenants: &[(Option<String>, String)],
+    access: Access,
+    calls: &Calls,
+) -> Result<Planned, Failure> {
     let groups: Vec<Group<'_>> = tiers.iter().flat_map(|tier| Group::all_of(tier)).collect();
     let sessions = Sessions::open(&groups, access, calls).await?;
     let wanted: BTreeSet<Scope> = groups
@@ -318,7 +330,8 @@ impl<'a> Targets<'a> {
                 listeners: BTreeSet::new(),
                 vpcs: BTreeSet::new(),
             });
-            let registers_addresses = self.candidates.iter().any(|(home, tenant)| home.scope() == group.scope() && tenant.targets.is_some());
+            let registers_addresses =
+                self.candidates.iter().any(|(home, tenant)| home.scope() == group.scope() && tenant.targets.is_some());
             if !self.narrow || registers_addresses {
                 lookup.vpcs.extend(group.group.vpc.id.iter().map(|id| id.to_string()));
             }

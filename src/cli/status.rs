@@ -93,7 +93,8 @@ fn tenant_status(scope: &Scope, live: &[Live]) -> TenantStatus {
         None => {
             let has_cluster = find(Kind::Cluster).is_some();
             let targets = find(Kind::Targets);
-            let absent = if has_cluster { "its service is not there: onboard it again" } else { "no address is registered: onboard it again" };
+            let absent =
+                if has_cluster { "its service is not there: onboard it again" } else { "no address is registered: onboard it again" };
             let (ready, health) = health(targets.map(|targets| &targets.condition), absent);
             TenantStatus { name, ready, health, desired: None, running: None, targets: None, healthy_targets: None }
         }

@@ -42,7 +42,7 @@ impl<'a> Group<'a> {
     }
 
     pub fn is_retired(&self) -> bool {
-        self.cell.retired || self.group.retired
+        self.tier.retired || self.cell.retired || self.group.retired
     }
 
     /// Whether the load balancer's listener is another team's.

@@ -54,7 +54,10 @@ pub fn places(group: Group<'_>, live: &[Live]) -> Places {
         .sum::<u64>() as usize;
     let limits = [
         (max.saturating_sub(used), format!("tenants.max_per_infra_group is {max}")),
-        (RULES_PER_LOAD_BALANCER.saturating_sub(rules.len()), format!("{} of {RULES_PER_LOAD_BALANCER} rules of the load balancer are taken", rules.len())),
+        (
+            RULES_PER_LOAD_BALANCER.saturating_sub(rules.len()),
+            format!("{} of {RULES_PER_LOAD_BALANCER} rules of the load balancer are taken", rules.len()),
+        ),
         (
             TARGET_GROUPS_PER_LOAD_BALANCER.saturating_sub(forwarded.len()),
             format!("{} of {TARGET_GROUPS_PER_LOAD_BALANCER} target groups of the load balancer are taken", forwarded.len()),
@@ -165,7 +168,10 @@ fn find<'a>(
         (None, [group]) => Ok(Placed { tenant, group: *group, is_new: false }),
         (None, [first, ..]) => {
             let places: Vec<String> = homes.iter().map(|home| home.scope().to_string()).collect();
-            Err(Some((*first, format!("it lives in several infra groups ({}): say in its `placement` which one is meant", places.join(", ")))))
+            Err(Some((
+                *first,
+                format!("it lives in several infra groups ({}): say in its `placement` which one is meant", places.join(", ")),
+            )))
         }
         (None, []) => {
             let open: Vec<Group<'a>> = groups.iter().copied().filter(|group| !group.is_retired()).collect();
@@ -213,21 +219,16 @@ fn holds_addresses(group: Group<'_>, tenant: &TenantSpec, facts: &Facts) -> bool
         None => looked_up.into_iter().flatten().map(String::as_str).collect(),
     };
     let nets: Vec<Ipv4Net> = blocks.iter().filter_map(|block| block.parse().ok()).collect();
-    targets.addresses.iter().all(|address| address.parse().is_ok_and(|address: std::net::Ipv4Addr| nets.iter().any(|net| net.contains(&address))))
+    targets
+        .addresses
+        .iter()
+        .all(|address| address.parse().is_ok_and(|address: std::net::Ipv4Addr| nets.iter().any(|net| net.contains(&address))))
 }
 
 /// What a tenant needs of its tier and does not find, as words for the user; empty when all is there and works.
 pub fn missing(wanted: &[crate::resources::model::Desired], live: &[Live]) -> Vec<String> {
-    const NEEDED: &[Kind] = &[
-        Kind::Vpc,
-        Kind::Subnet,
-        Kind::SecurityGroup,
-        Kind::VpcEndpoint,
-        Kind::Role,
-        Kind::LogGroup,
-        Kind::LoadBalancer,
-        Kind::Listener,
-    ];
+    const NEEDED: &[Kind] =
+        &[Kind::Vpc, Kind::Subnet, Kind::SecurityGroup, Kind::VpcEndpoint, Kind::Role, Kind::LogGroup, Kind::LoadBalancer, Kind::Listener];
     let owned: BTreeMap<Key, &Live> = live.iter().filter_map(|item| Some((item.owner()?, item))).collect();
     wanted
         .iter()

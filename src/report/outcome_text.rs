@@ -85,7 +85,12 @@ impl Page<'_> {
 
     fn counts(&mut self, outcome: &Outcome, blocked: usize) {
         let of = |verb: Verb| outcome.done.iter().filter(|node| node.verb == verb).count();
-        let done = [(of(Verb::Create), "created"), (of(Verb::Update), "updated"), (of(Verb::Delete), "deleted"), (of(Verb::Await), "became ready")];
+        let done = [
+            (of(Verb::Create), "created"),
+            (of(Verb::Update), "updated"),
+            (of(Verb::Delete), "deleted"),
+            (of(Verb::Await), "became ready"),
+        ];
         let done: Vec<String> = done.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
         let in_words = if done.is_empty() { String::new() } else { format!(" ({})", done.join(", ")) };
         let first = format!("{} done{in_words}", count(outcome.done.len(), "step", "steps"));

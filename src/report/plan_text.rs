@@ -7,8 +7,8 @@ use anstyle::Style;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
-use super::values::{self, Values, shown};
 use super::paint::JOINT;
+use super::values::{self, Values, shown};
 use super::{Paint, Phrase, count, thing, tone};
 use crate::plan::{Action, Change, FieldChange, Plan, Subject};
 use crate::resources::Kind;
@@ -462,7 +462,8 @@ fn short_id(id: &str) -> String {
 
 /// Tags that everything to be created has, said once; none where a single thing has them.
 fn common_tags<'a>(changes: &[&'a Change]) -> BTreeSet<(&'a str, &'a str)> {
-    let mut tagged = changes.iter().filter(|change| change.action == Action::Create).map(|change| tags(change)).filter(|tags| !tags.is_empty());
+    let mut tagged =
+        changes.iter().filter(|change| change.action == Action::Create).map(|change| tags(change)).filter(|tags| !tags.is_empty());
     let first = tagged.next().unwrap_or_default();
     let mut others = 0;
     let common = tagged.inspect(|_| others += 1).fold(first, |common, tags| common.intersection(&tags).copied().collect());
@@ -763,7 +764,8 @@ mod tests {
     #[test]
     fn what_others_wrote_cannot_act_on_the_terminal() {
         let name = "a\u{1b}[2Jb";
-        let text = wide(&plan(vec![update(&group(), Kind::Vpc, name, name, vec![field(&format!("tags.{name}"), json!(name), json!([name]))])]));
+        let text =
+            wide(&plan(vec![update(&group(), Kind::Vpc, name, name, vec![field(&format!("tags.{name}"), json!(name), json!([name]))])]));
         assert!(!text.contains('\u{1b}'), "{text}");
     }
 
@@ -789,16 +791,28 @@ mod bench {
     fn bench() {
         let names: Vec<String> = (0..2000).map(|number| format!("tenant-{number:04}")).collect();
         let plan = plan(names.iter().flat_map(|name| tenant(name)).collect());
-        for color in [true, false] { for _ in 0..5 {
-            let t = std::time::Instant::now();
-            let x = render(&plan, &Paint { color, width: 120 }, &PlanNotes::default());
-            eprintln!("BENCH {color} {:?} {}", t.elapsed(), x.len());
-        } }
+        for color in [true, false] {
+            for _ in 0..5 {
+                let t = std::time::Instant::now();
+                let x = render(&plan, &Paint { color, width: 120 }, &PlanNotes::default());
+                eprintln!("BENCH {color} {:?} {}", t.elapsed(), x.len());
+            }
+        }
         let t = std::time::Instant::now();
-        for c in &plan.changes { for f in &c.fields { std::hint::black_box(values::after(c, f)); } }
+        for c in &plan.changes {
+            for f in &c.fields {
+                std::hint::black_box(values::after(c, f));
+            }
+        }
         eprintln!("BENCH after {:?}", t.elapsed());
         let t = std::time::Instant::now();
-        for c in &plan.changes { let v = Values::of(c); for f in &c.fields { let a = values::after(c, f); std::hint::black_box(v.inline(&a)); } }
+        for c in &plan.changes {
+            let v = Values::of(c);
+            for f in &c.fields {
+                let a = values::after(c, f);
+                std::hint::black_box(v.inline(&a));
+            }
+        }
         eprintln!("BENCH inline {:?}", t.elapsed());
     }
 }
