@@ -259,7 +259,7 @@ impl<'a> Builder<'a> {
                 _ => Vec::new(),
             };
             let policy = match &downstream.policy {
-                Some(policy) => normal_form::policy(policy),
+                Some(policy) => vpc_endpoint::policy(policy),
                 None => vpc_endpoint::default_policy(),
             };
             let shape = VpcEndpoint {

@@ -141,14 +141,22 @@ async fn register(aws: &Writer, arn: &str, shape: &Targets, there: &BTreeSet<(St
     Ok(())
 }
 
-/// As AWS described them: with port and zone, which tell two targets of one address apart.
+/// As AWS described them: with port and zone, which tell two targets of one address apart. Those that are gone are no
+/// error, unless others of the same request were kept back with them.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeregisterTargets.html>
 async fn deregister(aws: &Writer, arn: &str, targets: impl Iterator<Item = &TargetHealthDescription>) -> Result<(), AwsError> {
     let targets: Vec<TargetDescription> = targets.filter_map(|target| target.target().cloned()).collect();
     for batch in targets.chunks(BATCH) {
         let request = aws.elb().deregister_targets().target_group_arn(arn).set_targets(Some(batch.to_vec()));
         match request.send().await.doing("elasticloadbalancing:DeregisterTargets", arn) {
-            Err(error) if error.class != Class::NotFound => return Err(error),
-            _ => {}
+            Err(error) if error.class == Class::NotFound => {}
+            Err(error) if error.code.as_deref() == Some("InvalidTarget") => {
+                let left = registered(aws, arn).await?;
+                if left.iter().filter_map(|target| target.target()).any(|target| batch.contains(target)) {
+                    return Err(error);
+                }
+            }
+            answer => drop(answer?),
         }
     }
     Ok(())
