@@ -180,6 +180,11 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
             for tenant in &placed {
                 let (scope, group_scope) = (tenant.scope(), tenant.group.scope());
                 named.insert(scope.clone());
+                if tenant.group.is_retired() {
+                    warnings
+                        .push(format!("{scope} is left as it is: its infra group is retired. Offboard it, or give it another placement"));
+                    continue;
+                }
                 let tier_part = estates.get(&group_scope).map(Vec::as_slice).unwrap_or_default();
                 if !manages_tier {
                     let missing = refused.entry(group_scope.clone()).or_insert_with(|| placement::missing(tier_part, &live)).clone();

@@ -208,12 +208,9 @@ pub(super) fn document(value: &Value) -> Value {
 }
 
 /// What a field will be, with the names of things whose ids are not known yet; null where even that is not known.
-pub(super) fn after(change: &Change, field: &FieldChange) -> Value {
-    if !field.after_unknown {
-        return field.after.clone();
-    }
-    let desired = change.desired.as_ref().and_then(|desired| at(&desired.fields, &field.path));
-    desired.cloned().unwrap_or_else(|| field.after.clone())
+pub(super) fn after<'a>(change: &'a Change, field: &'a FieldChange) -> &'a Value {
+    let desired = change.desired.as_ref().filter(|_| field.after_unknown);
+    desired.and_then(|desired| at(&desired.fields, &field.path)).unwrap_or(&field.after)
 }
 
 /// The value at a path; keys on the way may hold dots themselves.
@@ -244,7 +241,7 @@ fn has_exactly(fields: &Map<String, Value>, names: &[&str]) -> bool {
 /// Bare where it can be mistaken for nothing else.
 fn string(text: &str) -> String {
     let is_bare = !text.is_empty() && text.trim() == text && text != "null";
-    let is_bare = is_bare && !text.starts_with(['"', '(', '[', '{', '<']) && !text.contains(", ");
+    let is_bare = is_bare && !text.starts_with(['"', '(', '[', '{', '<']) && !text.contains(", ") && !text.contains(": ");
     if is_bare { shown(text) } else { format!("\"{}\"", shown(&text.replace('\\', "\\\\").replace('"', "\\\""))) }
 }
 
