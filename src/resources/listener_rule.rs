@@ -139,7 +139,7 @@ impl Resource for ListenerRules {
                     .elb()
                     .create_rule()
                     .listener_arn(shape.listener_arn.known()?)
-                    .priority(priority)
+                    .priority(priority?)
                     .set_conditions(Some(conditions))
                     .actions(forward)
                     .set_tags(Some(tags::to_elb(&wanted.tags)))
@@ -168,7 +168,7 @@ impl Resource for ListenerRules {
         }
         if changed.has("priority") {
             at_free_priority(aws, wanted, &shape, |priority, _| async move {
-                let pair = RulePriorityPair::builder().rule_arn(&live.id).priority(priority).build();
+                let pair = RulePriorityPair::builder().rule_arn(&live.id).priority(priority?).build();
                 aws.elb()
                     .set_rule_priorities()
                     .rule_priorities(pair)
@@ -189,13 +189,13 @@ impl Resource for ListenerRules {
     }
 }
 
-/// Takes the lowest free priority of the band, as it is at this moment. Within one run one rule at a time looks for a
-/// place on a listener; where somebody else is faster, the next one is tried.
+/// Takes the lowest free priority of the band, as it is at this moment, or learns that there is none. Within one run
+/// one rule at a time looks for a place on a listener; where somebody else is faster, the next place is tried.
 async fn at_free_priority<T, F>(
     aws: &Reader,
     wanted: &Wanted,
     shape: &ListenerRule,
-    take: impl Fn(i32, Vec<Rule>) -> F,
+    take: impl Fn(Result<i32, AwsError>, Vec<Rule>) -> F,
 ) -> Result<T, AwsError>
 where
     F: Future<Output = Result<T, AwsError>>,
@@ -209,15 +209,15 @@ where
         let there = of_listener(aws, listener).await?;
         let taken: BTreeSet<u32> = there.iter().filter_map(priority).chain(refused.iter().copied()).collect();
         let free = (from..=to).find(|place| !taken.contains(place));
-        let free = free.and_then(|free| i32::try_from(free).ok()).ok_or_else(|| {
+        let place = free.and_then(|free| i32::try_from(free).ok()).ok_or_else(|| {
             let message = format!("no priority from {from} to {to} is free on {listener}");
             AwsError::new("elasticloadbalancing:CreateRule", &wanted.key, Class::Quota, message)
-        })?;
-        match take(free, there).await {
-            Err(error) if error.code.as_deref() == Some("PriorityInUse") && refused.len() < TRIES => {
-                refused.insert(free.unsigned_abs());
+        });
+        match (take(place, there).await, free) {
+            (Err(error), Some(free)) if error.code.as_deref() == Some("PriorityInUse") && refused.len() < TRIES => {
+                refused.insert(free);
             }
-            result => return result,
+            (result, _) => return result,
         }
     }
 }

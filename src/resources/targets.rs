@@ -252,10 +252,12 @@ mod tests {
     fn targets_are_owned_through_their_target_group() {
         let healthy = described("10.0.0.5", 8080, TargetHealthStateEnum::Healthy, None);
         let elsewhere = described("10.0.0.4", 9090, TargetHealthStateEnum::Healthy, None);
-        let live = live(&group(), &[healthy, elsewhere]).expect("targets");
-        assert_eq!(live.owner().map(|key| key.to_string()).as_deref(), Some("targets targets of high/cell-1/ig-1/initech"));
-        assert_eq!(live.fields["addresses"], json!(["10.0.0.4:9090", "10.0.0.5"]));
-        assert_eq!((live.id.as_str(), live.condition), ("arn:tg", Condition::Ready));
+        let live = live(&group(), &[healthy, elsewhere]);
+        let owner = live.as_ref().and_then(Live::owner).map(|key| key.to_string());
+        assert_eq!(owner.as_deref(), Some("targets targets of high/cell-1/ig-1/initech"));
+        let addresses = live.as_ref().map(|live| live.fields["addresses"].clone());
+        assert_eq!(addresses, Some(json!(["10.0.0.4:9090", "10.0.0.5"])));
+        assert_eq!(live.map(|live| (live.id, live.condition)), Some(("arn:tg".into(), Condition::Ready)));
     }
 
     #[test]
