@@ -263,6 +263,8 @@ pub async fn plan_offboarding(
         .collect();
     let requests = requests(&sessions, &groups, |scope, group| {
         scope.tenants = Some(wanted.clone());
+        // Their targets drain before their target group goes.
+        scope.finds_address_tenants = true;
         let here = wanted.iter().filter(|scope| scope.without_tenant() == group.scope());
         for tenant in here.filter_map(|scope| scope.tenant.as_deref()) {
             take_tenant_names(scope, group, tenant, 0);
@@ -377,6 +379,8 @@ impl<'a> Targets<'a> {
                 Purpose::Plan { tenants: false, .. } => scope.without.extend([Kind::Service, Kind::TaskDefinition, Kind::Targets]),
                 Purpose::Plan { .. } | Purpose::Onboard { .. } | Purpose::Status => {}
             }
+            // Tenants that are only looked at, or that have lost their spec.
+            scope.finds_address_tenants = matches!(self.purpose, Purpose::Status | Purpose::Onboard { prune: true });
             if self.narrow {
                 scope.without.extend([Kind::RouteTable, Kind::InternetGateway]);
             }

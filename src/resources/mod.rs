@@ -110,6 +110,8 @@ pub struct ReadScope {
     pub prefix_lists: BTreeSet<String>,
     /// Tenants that register addresses: the targets of these are read.
     pub address_tenants: BTreeSet<Scope>,
+    /// Whether every tenant without a cluster counts as one of these: a command that has no specs of tenants.
+    pub finds_address_tenants: bool,
     /// Kinds that the command has no use for.
     pub without: BTreeSet<Kind>,
 }

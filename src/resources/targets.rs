@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Condition, Field, Id, Live, TAG_RESOURCE, Wanted};
+use super::model::{Changed, Condition, Field, Id, Live, Scope, TAG_RESOURCE, Wanted};
 use super::{Kind, Reading, Resource, Stage, elb_tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -53,11 +53,10 @@ impl Resource for TargetSets {
     /// One call for each tenant that runs outside ECS; a target group without addresses has no targets.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let scope = reading.scope;
-        let groups: Vec<Live> = reading
-            .ours(Kind::TargetGroup)
-            .filter(|group| group.owner().is_some_and(|key| scope.address_tenants.contains(&key.scope)))
-            .cloned()
-            .collect();
+        let has_cluster = |tenant: &Scope| reading.ours(Kind::Cluster).any(|cluster| cluster.owner().is_some_and(|key| key.scope == *tenant));
+        let registers = |tenant: &Scope| scope.address_tenants.contains(tenant) || scope.finds_address_tenants && !has_cluster(tenant);
+        let groups: Vec<Live> =
+            reading.ours(Kind::TargetGroup).filter(|group| group.owner().is_some_and(|key| registers(&key.scope))).cloned().collect();
         let aws = reading.aws;
         let found: Vec<Option<Live>> = stream::iter(groups)
             .map(|group| async move { Ok::<_, AwsError>(live(&group, &registered(aws, &group.id).await?)) })
@@ -224,7 +223,7 @@ fn in_words(target: &TargetHealthDescription) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resources::model::{Key, Place, Scope};
+    use crate::resources::model::{Key, Place};
     use aws_sdk_elasticloadbalancingv2::types::{TargetHealth, TargetHealthReasonEnum};
     use serde_json::json;
 

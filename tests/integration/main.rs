@@ -1,6 +1,7 @@
 //! tierctl as its users run it: the binary, against an emulated AWS, with the result read back by boto3.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should say where")]
 
+mod addresses;
 mod bed;
 mod lifecycle;
 mod project;
