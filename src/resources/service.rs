@@ -36,6 +36,8 @@ const GROUP_SEPARATOR: &str = ", ";
 
 /// Field of a live service, beside those of [`Service`]: a scalable target owns its desired count.
 const AUTOSCALED: &str = "autoscaled";
+/// Likewise: how many tasks run, for `status`.
+pub const RUNNING_COUNT: &str = "running_count";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
@@ -376,6 +378,7 @@ fn live(place: &Place, service: &EcsService, autoscaled: &BTreeSet<String>) -> L
     let id = service.service_arn().unwrap_or_default();
     let name = format!("{}/{}", name_of(service.cluster_arn().unwrap_or_default()), shape.service_name);
     let mut live = Live::new(Kind::Service, place, id, tags::from_ecs(service.tags()), &shape).named(name);
+    live.fields.insert(RUNNING_COUNT.into(), json!(service.running_count()));
     if is_autoscaled {
         live.fields.insert(AUTOSCALED.into(), json!(true));
     }
