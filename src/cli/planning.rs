@@ -160,8 +160,9 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
             };
             intent.scopes.insert(group.scope(), treatment);
             intent.deletes_logs |= matches!(purpose, Purpose::Destroy { delete_logs: true });
-            // Of a retired one too: its tenants refer to it as long as they live there.
-            estates.insert(group.scope(), estate::of_infra_group(*group, &facts));
+            if !group.is_retired() {
+                estates.insert(group.scope(), estate::of_infra_group(*group, &facts));
+            }
             if manages_tier && let Some(listener) = group.listener().and_then(|arn| facts.listeners.get(arn)) {
                 let tasks = infra_group::tasks_group(&group.scope());
                 let tasks = live.iter().find(|item| item.owner().as_ref() == Some(&tasks)).map(|item| item.id.clone());

@@ -82,8 +82,8 @@ impl<'a> Calculation<'a> {
         for item in &desired {
             match self.intent.of(&item.key.scope) {
                 Some(Treatment::Manage) => self.manage(item),
-                Some(Treatment::Observe | Treatment::Remove) => self.observe(item),
-                None => {}
+                Some(Treatment::Observe) => self.observe(item),
+                Some(Treatment::Remove) | None => {}
             }
         }
         let wanted: BTreeSet<&Key> = desired.iter().map(|item| &item.key).collect();
