@@ -6,4 +6,5 @@ mod bed;
 mod fields;
 mod lifecycle;
 mod project;
+mod replacements;
 mod rows;

@@ -98,8 +98,13 @@ class Things:
         found = self.ec2_all("describe_security_groups", "SecurityGroups")
         return sorted(tags_of(g["Tags"])["tierctl:resource"] for g in found if g["GroupId"] in ids)
 
+    @functools.cached_property
+    def lists(self):
+        found = client("ec2").describe_managed_prefix_lists()["PrefixLists"]
+        return {each["PrefixListId"]: each["PrefixListName"].rsplit(".", 1)[-1] for each in found}
+
     def rules(self, name, direction):
-        """As `tcp 443 10.0.0.0/8`, with the names of our own groups in the place of their ids."""
+        """As `tcp 443-443 10.0.0.0/8`, with names in the place of the ids of our own groups and of prefix lists."""
         groups = self.ec2_all("describe_security_groups", "SecurityGroups")
         ours = {g["GroupId"]: tags_of(g["Tags"])["tierctl:resource"] for g in groups}
         group = only((g for g in groups if ours[g["GroupId"]] == name), name)
@@ -107,7 +112,7 @@ class Things:
         for p in group["IpPermissions" if direction == "ingress" else "IpPermissionsEgress"]:
             ports = f"{p.get('FromPort', '*')}-{p.get('ToPort', '*')}"
             peers = [r["CidrIp"] for r in p["IpRanges"]] + [r["CidrIpv6"] for r in p["Ipv6Ranges"]]
-            peers += [r["PrefixListId"] for r in p["PrefixListIds"]]
+            peers += [f"list {self.lists[r['PrefixListId']]}" for r in p["PrefixListIds"]]
             peers += [ours.get(r["GroupId"], r["GroupId"]) for r in p["UserIdGroupPairs"]]
             found += [f"{p['IpProtocol']} {ports} {peer}" for peer in peers]
         return sorted(found)
@@ -343,7 +348,7 @@ def read_all(rows):
     found = []
     for tier, tenant, expression in rows:
         try:
-            found.append(eval(expression, globals(), {"t": Things(tier, tenant, elb)}))
+            found.append(eval(expression, globals() | {"t": Things(tier, tenant, elb)}))
         except Exception as error:
             found.append(f"{type(error).__name__}: {error}")
     return found

@@ -26,10 +26,19 @@ pub struct Row {
     pub plans: Vec<String>,
     /// What a plan of the way back shows, if not the same the other way round.
     pub back: Option<Vec<String>>,
-    /// What boto3 finds before and after, as a Python expression over the spec's things, `t`.
-    pub reads: Vec<(&'static str, Value, Value)>,
+    pub reads: Vec<Reading>,
     /// Whether the value stays in AWS when the spec names none any more.
     pub stays: bool,
+}
+
+/// What boto3 finds before and after.
+pub struct Reading {
+    /// Whose things: the row's own spec or another.
+    pub spec: &'static str,
+    /// In Python, over those things, `t`.
+    pub expression: &'static str,
+    pub from: Value,
+    pub to: Value,
 }
 
 pub fn row(name: &'static str, spec: &'static str, at: &'static str, from: Value, to: Value) -> Row {
@@ -48,8 +57,14 @@ impl Row {
         self
     }
 
-    pub fn reads(mut self, expression: &'static str, from: Value, to: Value) -> Self {
-        self.reads.push((expression, from, to));
+    pub fn reads(self, expression: &'static str, from: Value, to: Value) -> Self {
+        let spec = self.spec;
+        self.sees(spec, expression, from, to)
+    }
+
+    /// Reads what another spec has: what a tier's change does to a tenant.
+    pub fn sees(mut self, spec: &'static str, expression: &'static str, from: Value, to: Value) -> Self {
+        self.reads.push(Reading { spec, expression, from, to });
         self
     }
 
@@ -197,24 +212,26 @@ impl Scene {
 
     /// Compares what boto3 finds with what each row says; returns what is wrong, by row.
     pub fn misread(&self, rows: &[Row], side: Side) -> Vec<String> {
-        let wanted: Vec<(&Row, &str, Value)> = rows
+        let wanted: Vec<(&Row, &Reading, Value)> = rows
             .iter()
-            .flat_map(|row| row.reads.iter().map(move |(expression, from, to)| (row, *expression, from, to)))
-            .map(|(row, expression, from, to)| {
+            .flat_map(|row| row.reads.iter().map(move |reading| (row, reading)))
+            .map(|(row, reading)| {
                 let value = match side {
-                    Side::To => to,
-                    Side::Back if row.stays => to,
-                    Side::From | Side::Back => from,
+                    Side::To => &reading.to,
+                    Side::Back if row.stays => &reading.to,
+                    Side::From | Side::Back => &reading.from,
                 };
-                (row, expression, self.filled_value(value))
+                (row, reading, self.filled_value(value))
             })
             .collect();
-        let expressions: Vec<(&str, &str)> = wanted.iter().map(|(row, expression, _)| (row.spec, *expression)).collect();
+        let expressions: Vec<(&str, &str)> = wanted.iter().map(|(_, reading, _)| (reading.spec, reading.expression)).collect();
         let found = self.read(&expressions);
         let pairs = wanted.iter().zip(found);
         pairs
             .filter(|((_, _, wanted), found)| wanted != found)
-            .map(|((row, expression, wanted), found)| format!("{} ({side:?}): {expression}\n      is {found}\n  wanted {wanted}", row.name))
+            .map(|((row, reading, wanted), found)| {
+                format!("{} ({side:?}): {}\n      is {found}\n  wanted {wanted}", row.name, reading.expression)
+            })
             .collect()
     }
 
