@@ -3,14 +3,18 @@
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-# One place for builds: the AWS SDK takes minutes to compile.
+# The Python that makes the virtual environment.
+PYTHON3 ?= python3
 CARGO ?= cargo
+# One place for builds: the AWS SDK takes minutes to compile.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: demo test check bench fuzz docs clean
 
 demo: $(VENV)/ready
-	$(CARGO) build --quiet
-	demo/run
+	@test -e $(TARGET)/debug/tierctl || echo "The first build compiles the AWS SDK: 5 minutes on two cores, later ones seconds."
+	$(CARGO) build
+	demo/run $(TARGET)/debug/tierctl
 
 test: $(VENV)/ready
 	$(CARGO) test
@@ -21,23 +25,27 @@ check:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 
-# Figures that the documents quote; needs a release build.
+# The figures that the documents quote; needs a release build. `make bench ARGUMENTS=--markdown` writes docs/figures.md.
 bench: $(VENV)/ready
 	$(CARGO) build --release
-	$(PYTHON) tests/bench/figures.py target/release/tierctl
+	$(PYTHON) tests/bench/figures.py $(TARGET)/release/tierctl $(ARGUMENTS)
 
 # The full run of the specs' fuzzer; CI runs a sample.
 fuzz:
 	TIERCTL_FUZZ_CASES=100000 $(CARGO) test --release --test spec_fuzz -- --nocapture
 
-# Everything that is generated: schemas, command and spec reference, man pages, completions.
+# Everything that is generated and checked in: the schemas, the command reference and the spec reference.
 docs:
 	UPDATE_GENERATED=1 $(CARGO) test --test spec_schema --test documents
 
 $(VENV)/ready: tests/testbed/requirements.txt
-	python3 -m venv $(VENV)
+	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is needed: \`make PYTHON3=/path/to/python3 ...\` takes another one." >&2; exit 1; }
+	$(PYTHON3) -m venv $(VENV) \
+		|| { echo "Python's venv module is needed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 clean:
-	rm -rf $(VENV) target
+	$(CARGO) clean
+	rm -rf $(VENV)

@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::Writer;
 use crate::plan::Plan;
 use crate::resources::model::{Key, Scope};
-pub use graph::{Node, Verb};
 use graph::Graph;
+pub use graph::{Node, Verb};
 use step::Ended;
 
 #[derive(Debug, Clone)]
@@ -43,13 +43,28 @@ pub struct Interrupt {
 /// What happens while a plan is carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    Started { node: Node },
+    Started {
+        node: Node,
+    },
     /// What a step is waiting for.
-    Waiting { node: Node, reason: String },
-    Finished { node: Node, took: Duration },
+    Waiting {
+        node: Node,
+        reason: String,
+    },
+    Finished {
+        node: Node,
+        took: Duration,
+    },
     /// Somebody else has to act.
-    Held { node: Node, reason: String },
-    Failed { node: Node, reason: String, remedy: String },
+    Held {
+        node: Node,
+        reason: String,
+    },
+    Failed {
+        node: Node,
+        reason: String,
+        remedy: String,
+    },
 }
 
 /// A step that did not get done, and why.
@@ -83,7 +98,6 @@ struct Shared {
     ids: Mutex<BTreeMap<Key, String>>,
     permits: Semaphore,
     events: mpsc::UnboundedSender<Event>,
-    interrupt: Interrupt,
     deadline: Instant,
     wait: bool,
 }
@@ -113,7 +127,6 @@ pub async fn run(
         ids: Mutex::new(plan.ids.clone()),
         permits: Semaphore::new(options.parallelism.max(1)),
         events,
-        interrupt: interrupt.clone(),
         deadline: Instant::now() + options.timeout,
         wait: options.wait,
     });
@@ -125,13 +138,17 @@ pub async fn run(
     let (made_sender, mut made) = mpsc::unbounded_channel::<usize>();
     loop {
         if !interrupt.stop.is_cancelled() {
-            let ready: Vec<usize> = left.iter().copied().filter(|index| graph.needs[*index].iter().all(|need| done.contains(need))).collect();
+            let ready: Vec<usize> =
+                left.iter().copied().filter(|index| graph.needs[*index].iter().all(|need| done.contains(need))).collect();
             for index in ready {
                 left.remove(&index);
                 let (shared, work, made) = (shared.clone(), graph.work(plan, index), made_sender.clone());
                 running.spawn(async move {
                     let node = work.node.clone();
-                    let ended = step::run(&shared, work, &|| drop(made.send(index))).await;
+                    let ended = step::run(&shared, work, &|| {
+                        let _ = made.send(index);
+                    })
+                    .await;
                     (index, node, ended)
                 });
             }

@@ -1,5 +1,6 @@
 //! One step: the request, again while AWS says "not yet", then the wait until it has taken effect.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -52,7 +53,8 @@ pub(super) async fn run(shared: &Shared, work: Work, made: &(dyn Fn() + Send + S
 async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync)) -> Result<Ended, Ended> {
     let Work { node, desired, live, changed } = work;
     let resource = node.kind.resource();
-    let writer = shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
+    let writer =
+        shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
     if node.verb == Verb::Delete {
         let Some(live) = live else { return Ok(Ended::Done) };
         let mut pause = Pause::new(shared, &node);
@@ -85,9 +87,7 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
         (Verb::Update, Some(live)) => update(shared, &node, writer, live, &mut wanted, changed).await?,
         (Verb::Await | Verb::Delete, live) => live.as_ref().map(|live| live.id.clone()).unwrap_or_default(),
     };
-    if let Ok(mut ids) = shared.ids.lock() {
-        ids.insert(desired.key.clone(), id.clone());
-    }
+    shared.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(desired.key.clone(), id.clone());
     if !resource.is_needed_ready() {
         made();
     }
@@ -136,8 +136,10 @@ async fn update(
 
 /// The thing with every reference in the place of its id: all that it needs has been made by now.
 fn resolved(shared: &Shared, desired: &crate::resources::model::Desired) -> Result<Wanted, Ended> {
-    let ids = shared.ids.lock().map(|ids| ids.clone()).unwrap_or_default();
-    let fields = compare::resolve(&desired.fields, &|key: &Key| ids.get(key).cloned());
+    let fields = {
+        let ids = shared.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        compare::resolve(&desired.fields, &|key: &Key| ids.get(key).cloned())
+    };
     let mut unknown = std::collections::BTreeSet::new();
     fields.values().for_each(|value| crate::resources::model::references(value, &mut unknown));
     if let Some(key) = unknown.first() {

@@ -125,7 +125,8 @@ where
         SdkError::DispatchFailure(failure) => {
             let cause = root_cause(error);
             let looks_like_credentials = DisplayErrorContext(error).to_string().to_lowercase().contains("credential");
-            if looks_like_credentials && !failure.is_io() && !failure.is_timeout() {
+            let is_network = failure.is_io() || failure.is_timeout() || caused_by::<std::io::Error>(error);
+            if looks_like_credentials && !is_network {
                 error_of(Class::Credentials, None, format!("there are no AWS credentials that can be used: {cause}"))
             } else {
                 error_of(Class::Unreachable, None, format!("AWS cannot be reached: {cause}"))
@@ -136,6 +137,18 @@ where
         }
         _ => error_of(Class::Invalid, None, root_cause(error)),
     }
+}
+
+/// Whether an error of this type is among the causes.
+fn caused_by<C: std::error::Error + 'static>(error: &dyn std::error::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        if next.is::<C>() {
+            return true;
+        }
+        cause = next.source();
+    }
+    false
 }
 
 /// The innermost cause: the one that says something.

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
-use super::failure::{Exit, Failure};
 use super::Context;
+use super::failure::{Exit, Failure};
 
 /// Print a script that completes tierctl's commands and flags in a shell
 #[derive(Debug, clap::Args)]

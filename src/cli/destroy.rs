@@ -24,8 +24,10 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let path = PathBuf::from(&arguments.tier);
     let by_path = context.current_folder.join(&path).exists();
     let specs = context.specs(&[if by_path { path } else { "tiers".into() }], false)?;
-    let subjects: Vec<_> =
-        planning::subjects(&specs).into_iter().filter(|subject| subject.given && (by_path || *subject.tier.tier == arguments.tier)).collect();
+    let subjects: Vec<_> = planning::subjects(&specs)
+        .into_iter()
+        .filter(|subject| subject.given && (by_path || *subject.tier.tier == arguments.tier))
+        .collect();
     match subjects.as_slice() {
         [] => {
             let known: Vec<&str> = specs.tiers.iter().map(|tier| tier.spec.tier.as_str()).collect();

@@ -24,12 +24,19 @@ const FEW_TENANTS: usize = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Tier and tenants, or only one of them.
-    Plan { tier: bool, tenants: bool },
+    Plan {
+        tier: bool,
+        tenants: bool,
+    },
     /// Tiers, never tenants.
     Apply,
     /// Tenants, never tiers; and with `prune` also those of the tier that have no spec.
-    Onboard { prune: bool },
-    Destroy { delete_logs: bool },
+    Onboard {
+        prune: bool,
+    },
+    Destroy {
+        delete_logs: bool,
+    },
     Status,
 }
 
@@ -173,6 +180,11 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
             for tenant in &placed {
                 let (scope, group_scope) = (tenant.scope(), tenant.group.scope());
                 named.insert(scope.clone());
+                if tenant.group.is_retired() {
+                    warnings
+                        .push(format!("{scope} is left as it is: its infra group is retired. Offboard it, or give it another placement"));
+                    continue;
+                }
                 let tier_part = estates.get(&group_scope).map(Vec::as_slice).unwrap_or_default();
                 if !manages_tier {
                     let missing = refused.entry(group_scope.clone()).or_insert_with(|| placement::missing(tier_part, &live)).clone();
@@ -234,7 +246,12 @@ fn inherited(group: Group<'_>, estate: &[Desired]) -> Inherited {
 }
 
 /// Plans the removal of tenants, wherever in these tiers they live.
-pub async fn plan_offboarding(tiers: &[&TierSpec], tenants: &[(Option<String>, String)], access: Access, calls: &Calls) -> Result<Planned, Failure> {
+pub async fn plan_offboarding(
+    tiers: &[&TierSpec],
+    tenants: &[(Option<String>, String)],
+    access: Access,
+    calls: &Calls,
+) -> Result<Planned, Failure> {
     let groups: Vec<Group<'_>> = tiers.iter().flat_map(|tier| Group::all_of(tier)).collect();
     let sessions = Sessions::open(&groups, access, calls).await?;
     let wanted: BTreeSet<Scope> = groups
@@ -246,6 +263,8 @@ pub async fn plan_offboarding(tiers: &[&TierSpec], tenants: &[(Option<String>, S
         .collect();
     let requests = requests(&sessions, &groups, |scope, group| {
         scope.tenants = Some(wanted.clone());
+        // Their targets drain before their target group goes.
+        scope.finds_address_tenants = true;
         let here = wanted.iter().filter(|scope| scope.without_tenant() == group.scope());
         for tenant in here.filter_map(|scope| scope.tenant.as_deref()) {
             take_tenant_names(scope, group, tenant, 0);
@@ -318,7 +337,8 @@ impl<'a> Targets<'a> {
                 listeners: BTreeSet::new(),
                 vpcs: BTreeSet::new(),
             });
-            let registers_addresses = self.candidates.iter().any(|(home, tenant)| home.scope() == group.scope() && tenant.targets.is_some());
+            let registers_addresses =
+                self.candidates.iter().any(|(home, tenant)| home.scope() == group.scope() && tenant.targets.is_some());
             if !self.narrow || registers_addresses {
                 lookup.vpcs.extend(group.group.vpc.id.iter().map(|id| id.to_string()));
             }
@@ -359,6 +379,8 @@ impl<'a> Targets<'a> {
                 Purpose::Plan { tenants: false, .. } => scope.without.extend([Kind::Service, Kind::TaskDefinition, Kind::Targets]),
                 Purpose::Plan { .. } | Purpose::Onboard { .. } | Purpose::Status => {}
             }
+            // Tenants that are only looked at, or that have lost their spec.
+            scope.finds_address_tenants = matches!(self.purpose, Purpose::Status | Purpose::Onboard { prune: true });
             if self.narrow {
                 scope.without.extend([Kind::RouteTable, Kind::InternetGateway]);
             }

@@ -21,7 +21,7 @@ const TOLD_AGAIN: Duration = Duration::from_secs(10);
 
 /// Shows events until there are no more. `total` is the number of steps. On a terminal the view is drawn on standard
 /// error; without one, lines go to `out`. Quiet, nothing is shown and the events are taken in all the same.
-pub async fn show(
+pub(super) async fn show(
     mut events: mpsc::UnboundedReceiver<Event>,
     total: usize,
     terminal: bool,
@@ -33,13 +33,15 @@ pub async fn show(
         while events.recv().await.is_some() {}
         return;
     }
-    let mut board = Board::new(total, paint, Instant::now());
     let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(None, target);
     if let Ok(style) = ProgressStyle::with_template("{msg}") {
         bar.set_style(style);
     }
     let is_live = terminal && !bar.is_hidden();
+    // In a log each step is one line, however long.
+    let width = if is_live { paint.width } else { usize::MAX };
+    let mut board = Board::new(total, Paint { width, ..paint }, Instant::now());
     let mut ticks = tokio::time::interval(TICK);
     loop {
         let event = tokio::select! {
@@ -134,7 +136,7 @@ impl Board {
         let phrase = Phrase::new().unit(style, format!("{verb:<7}")).words(tone::STRONG, &thing(node.kind, &node.name));
         let scope = format!("({})", shown(&node.scope.to_string()));
         let colon = if matches!(verb, "held" | "FAILED" | "waiting") { ":" } else { "" };
-        let phrase = phrase.unit(tone::FAINT, scope).glue(tone::PLAIN, colon).then(rest);
+        let phrase = phrase.unit(tone::FAINT, scope).glue(tone::PLAIN, colon).then(&rest);
         let mut line = String::new();
         phrase.write(&mut line, &self.paint, 2, 10);
         line
@@ -184,7 +186,8 @@ impl Board {
             }
             lines.push(self.cut(&parts));
         }
-        let mut said = format!("{} of {} steps ended, {} running", self.ended, self.total, self.running.len());
+        let total = self.total.max(self.ended + self.running.len());
+        let mut said = format!("{} of {total} steps ended, {} running", self.ended, self.running.len());
         if self.failed > 0 {
             said.push_str(&format!(", {} failed", self.failed));
         }
@@ -227,4 +230,121 @@ fn said(reason: &str) -> Phrase {
 fn on_one_line(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     shown(&lines.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::resources::Kind;
+    use crate::resources::model::Scope;
+
+    fn node(verb: Verb, tenant: Option<&str>, kind: Kind, name: &str) -> Node {
+        let scope = Scope { tenant: tenant.map(String::from), ..Scope::infra_group("high-tps", "cell-1", "ig-1") };
+        Node { verb, kind, name: name.into(), scope }
+    }
+
+    fn vpc() -> Node {
+        node(Verb::Create, None, Kind::Vpc, "vpc")
+    }
+
+    fn service(tenant: &str) -> Node {
+        node(Verb::Update, Some(tenant), Kind::Service, "service")
+    }
+
+    fn endpoint() -> Node {
+        node(Verb::Await, None, Kind::VpcEndpoint, "bidder")
+    }
+
+    fn waiting(node: Node, reason: &str) -> Event {
+        Event::Waiting { node, reason: reason.into() }
+    }
+
+    fn board(total: usize, width: usize, now: Instant) -> Board {
+        Board::new(total, Paint::plain(width), now)
+    }
+
+    fn at(start: Instant, seconds: u64) -> Instant {
+        start + Duration::from_secs(seconds)
+    }
+
+    /// Everything that `show` writes without a terminal.
+    async fn shown(events: Vec<Event>, quiet: bool) -> String {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        events.into_iter().for_each(|event| drop(sender.send(event)));
+        drop(sender);
+        let mut out = Vec::new();
+        show(receiver, 4, false, Paint::plain(100), quiet, &mut out).await;
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    fn all_events() -> Vec<Event> {
+        let old = node(Verb::Delete, None, Kind::VpcEndpoint, "legacy");
+        let reason = "the roll-out was given up\n(service acme) was unable to place a task";
+        vec![
+            Event::Started { node: vpc() },
+            waiting(vpc(), "pending"),
+            Event::Finished { node: vpc(), took: Duration::from_millis(312) },
+            Event::Finished { node: service("globex"), took: Duration::from_secs(185) },
+            Event::Finished { node: old, took: Duration::from_secs(42) },
+            Event::Finished { node: node(Verb::Await, None, Kind::VpcEndpoint, "logs"), took: Duration::from_secs(12) },
+            Event::Held { node: endpoint(), reason: "pendingAcceptance: the owner has to accept it".into() },
+            Event::Failed { node: service("acme"), reason: reason.into(), remedy: "mend it".into() },
+        ]
+    }
+
+    #[tokio::test]
+    async fn a_line_for_each_step_that_ends() {
+        assert_snapshot!(shown(all_events(), false).await);
+    }
+
+    #[tokio::test]
+    async fn quiet_shows_nothing_and_takes_all_in() {
+        assert_eq!(shown(all_events(), true).await, "");
+    }
+
+    #[test]
+    fn a_wait_is_told_when_it_lasts_and_again_when_its_reason_changes() {
+        let start = Instant::now();
+        let mut board = board(1, 100, start);
+        board.take(Event::Started { node: service("acme") }, start);
+        board.take(waiting(service("acme"), "0 of 2 tasks running"), at(start, 1));
+        assert!(board.waits_to_tell(at(start, 1)).is_empty());
+        board.take(waiting(service("acme"), "1 of 2 tasks running"), at(start, 2));
+        assert_eq!(board.waits_to_tell(at(start, 3)), ["  waiting service (high-tps/cell-1/ig-1/acme): 1 of 2 tasks running\n"]);
+        board.take(waiting(service("acme"), "1 of 2 tasks running"), at(start, 20));
+        assert!(board.waits_to_tell(at(start, 20)).is_empty());
+        board.take(waiting(service("acme"), "0 of 2 targets healthy"), at(start, 21));
+        board.take(waiting(service("acme"), "1 of 2 targets healthy"), at(start, 22));
+        assert_eq!(board.waits_to_tell(at(start, 22)).len(), 1);
+        board.take(waiting(service("acme"), "2 of 2 targets healthy"), at(start, 23));
+        assert!(board.waits_to_tell(at(start, 24)).is_empty());
+        assert_eq!(board.waits_to_tell(at(start, 32)).len(), 1);
+    }
+
+    #[test]
+    fn the_live_view() {
+        let start = Instant::now();
+        let mut board = board(31, 80, start);
+        board.take(Event::Started { node: vpc() }, start);
+        board.take(Event::Finished { node: vpc(), took: Duration::from_secs(1) }, at(start, 1));
+        board.take(Event::Started { node: endpoint() }, at(start, 1));
+        board.take(Event::Started { node: service("acme") }, at(start, 40));
+        board.take(waiting(endpoint(), "pendingAcceptance: the owner of vpce-svc-0a1b2c3d4e5f60718 has to accept it"), at(start, 41));
+        board.take(waiting(service("acme"), "1 of 2 tasks running"), at(start, 41));
+        let view = board.view(at(start, 65));
+        assert!(view.lines().all(|line| line.len() < 80), "{view}");
+        assert_snapshot!(view);
+    }
+
+    #[test]
+    fn the_live_view_of_many_steps_stays_short() {
+        let start = Instant::now();
+        let mut board = board(400, 100, start);
+        for number in 0..200 {
+            board.take(Event::Started { node: service(&format!("tenant-{number:03}")) }, at(start, number));
+        }
+        assert_snapshot!(board.view(at(start, 240)));
+    }
 }

@@ -1,5 +1,5 @@
-use super::failure::{Exit, Failure};
 use super::Context;
+use super::failure::{Exit, Failure};
 use crate::spec::schema;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -7,7 +7,7 @@ use crate::estate::{self, Facts, Group};
 use crate::plan::placement;
 use crate::report::calls_text;
 use crate::report::status::{CellStatus, InfraGroupStatus, Status, TenantStatus, TierStatus};
-use crate::resources::Kind;
+use crate::resources::{Kind, service};
 use crate::resources::model::{Condition, Live, Scope};
 use crate::spec::model::TierSpec;
 
@@ -84,16 +84,17 @@ fn tenant_status(scope: &Scope, live: &[Live]) -> TenantStatus {
         None => (false, absent.to_string()),
     };
     match find(Kind::Service) {
-        Some(service) => {
-            let (ready, health) = health(Some(&service.condition), "");
-            let number = |field: &str| service.fields.get(field).and_then(serde_json::Value::as_u64).map(|count| count as usize);
+        Some(found) => {
+            let (ready, health) = health(Some(&found.condition), "");
+            let number = |field: &str| found.fields.get(field).and_then(serde_json::Value::as_u64).map(|count| count as usize);
             let desired = number("desired_count");
-            TenantStatus { name, ready, health, desired, running: number("running_count"), targets: None, healthy_targets: None }
+            TenantStatus { name, ready, health, desired, running: number(service::RUNNING_COUNT), targets: None, healthy_targets: None }
         }
         None => {
             let has_cluster = find(Kind::Cluster).is_some();
             let targets = find(Kind::Targets);
-            let absent = if has_cluster { "its service is not there: onboard it again" } else { "no address is registered: onboard it again" };
+            let absent =
+                if has_cluster { "its service is not there: onboard it again" } else { "no address is registered: onboard it again" };
             let (ready, health) = health(targets.map(|targets| &targets.condition), absent);
             TenantStatus { name, ready, health, desired: None, running: None, targets: None, healthy_targets: None }
         }

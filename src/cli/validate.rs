@@ -2,9 +2,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::Context;
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
-use super::Context;
 use crate::plan::calculate::count;
 use crate::report::diagnostics;
 use crate::spec;

@@ -33,7 +33,8 @@ pub(super) async fn carry_out(context: &Context, planned: Planned, options: &Wri
         let (sender, events) = mpsc::unbounded_channel();
         let interrupt = Interrupt::default();
         let listener = tokio::spawn(listen_for_signals(interrupt.clone()));
-        let total = steps + plan.waits.len();
+        // A replacement is two steps: one that makes and one that deletes.
+        let total = steps + plan.summary().replace + plan.waits.len();
         let quiet = terminal.format == Format::Json;
         let paint = terminal.error_paint();
         let mut out = io::stderr();

@@ -6,6 +6,7 @@ use ipnet::Ipv4Net;
 use serde_json::{Value, json};
 
 use super::{Facts, Group, names};
+use crate::resources::Kind;
 use crate::resources::internet_gateway::InternetGateway;
 use crate::resources::listener::{DefaultAction, Listener};
 use crate::resources::load_balancer::LoadBalancer;
@@ -19,7 +20,6 @@ use crate::resources::security_group_rules::{Direction, Rule, SecurityGroupRules
 use crate::resources::subnet::Subnet;
 use crate::resources::vpc::Vpc;
 use crate::resources::vpc_endpoint::{self, VpcEndpoint};
-use crate::resources::Kind;
 use crate::spec::model::{self, Downstream, Scheme, ServiceName};
 
 /// A made VPC is cut into this many equal blocks.
@@ -136,11 +136,7 @@ impl<'a> Builder<'a> {
     fn network(&mut self) {
         let vpc = &self.group.group.vpc;
         let Some(cidr) = &vpc.cidr else { return };
-        self.add(
-            Kind::Vpc,
-            "vpc",
-            &Vpc { cidr_block: cidr.to_string(), enable_dns_support: Some(true), enable_dns_hostnames: Some(true) },
-        );
+        self.add(Kind::Vpc, "vpc", &Vpc { cidr_block: cidr.to_string(), enable_dns_support: Some(true), enable_dns_hostnames: Some(true) });
         let blocks = blocks(cidr);
         self.subnets("private", one_of(&blocks), Vec::new());
         if self.is_internet_facing() {
@@ -169,11 +165,8 @@ impl<'a> Builder<'a> {
     }
 
     fn security_group(&mut self, name: &str, description: &str, ingress: Vec<Rule>, egress: Vec<Rule>) -> Id {
-        let shape = SecurityGroup {
-            vpc_id: vpc(self.group),
-            group_name: names::security_group(self.group, name),
-            description: description.into(),
-        };
+        let shape =
+            SecurityGroup { vpc_id: vpc(self.group), group_name: names::security_group(self.group, name), description: description.into() };
         let id = Id::Of(self.add(Kind::SecurityGroup, name, &shape).key.clone());
         for (direction, suffix, rules) in [(Direction::Ingress, "ingress", ingress), (Direction::Egress, "egress", egress)] {
             let shape = SecurityGroupRules { group_id: id.clone(), direction, rules };
@@ -266,7 +259,7 @@ impl<'a> Builder<'a> {
                 _ => Vec::new(),
             };
             let policy = match &downstream.policy {
-                Some(policy) => normal_form::policy(policy),
+                Some(policy) => vpc_endpoint::policy(policy),
                 None => vpc_endpoint::default_policy(),
             };
             let shape = VpcEndpoint {
@@ -356,8 +349,7 @@ impl<'a> Builder<'a> {
         let listeners = match &spec.certificate {
             None => vec![listener(80, "HTTP", not_found)],
             Some(certificate) => {
-                let redirect =
-                    DefaultAction::Redirect { protocol: "HTTPS".into(), port: "443".into(), status_code: "HTTP_301".into() };
+                let redirect = DefaultAction::Redirect { protocol: "HTTPS".into(), port: "443".into(), status_code: "HTTP_301".into() };
                 let https = Listener {
                     certificate_arn: Some(certificate.to_string()),
                     ssl_policy: Some(spec.ssl_policy.as_ref().map_or(SSL_POLICY, |policy| policy.as_str()).to_string()),
@@ -415,12 +407,8 @@ fn statement(spec: &model::Statement) -> Value {
         statement.insert("Sid".into(), json!(**sid));
     }
     statement.insert("Effect".into(), json!(format!("{:?}", spec.effect)));
-    let lists = [
-        ("Action", &spec.actions),
-        ("NotAction", &spec.not_actions),
-        ("Resource", &spec.resources),
-        ("NotResource", &spec.not_resources),
-    ];
+    let lists =
+        [("Action", &spec.actions), ("NotAction", &spec.not_actions), ("Resource", &spec.resources), ("NotResource", &spec.not_resources)];
     for (name, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
         statement.insert(name.into(), json!(values.iter().map(|value| value.as_str()).collect::<Vec<_>>()));
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Facts, Group, infra_group, names};
+use crate::resources::Kind;
 use crate::resources::cluster::Cluster;
 use crate::resources::listener_rule::{self, Condition, ListenerRule};
 use crate::resources::model::{Desired, Id, Key, Scope, TAG_CONTENT, Tags};
@@ -13,7 +14,6 @@ use crate::resources::service::{CapacityProvider, Service};
 use crate::resources::target_group::TargetGroup;
 use crate::resources::targets::Targets;
 use crate::resources::task_definition::{self, Container, ContainerHealthCheck, TaskDefinition};
-use crate::resources::Kind;
 use crate::spec::model::{self, Architecture, ContainerInsights, RouteBy, TenantSpec};
 
 /// Name of the container that the tenant's image runs in.
@@ -233,14 +233,9 @@ impl<'a> Builder<'a> {
     /// Who the task is; the spec's environment cannot override these.
     fn identity_environment(&self) -> BTreeMap<String, String> {
         let scope = &self.scope;
-        [
-            ("TENANT_ID", self.tenant.tenant.as_str()),
-            ("TIER", &scope.tier),
-            ("CELL", &scope.cell),
-            ("INFRA_GROUP", &scope.infra_group),
-        ]
-        .map(|(name, value)| (name.to_string(), value.to_string()))
-        .into()
+        [("TENANT_ID", self.tenant.tenant.as_str()), ("TIER", &scope.tier), ("CELL", &scope.cell), ("INFRA_GROUP", &scope.infra_group)]
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .into()
     }
 
     fn log_options(&self) -> BTreeMap<String, String> {

@@ -49,7 +49,8 @@ fn holds_name(live: &Live, scope: &ReadScope) -> bool {
 
 /// Load balancing gives tags by a call of their own, 20 things at a time: those of all kinds together.
 async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Result<(), AwsError> {
-    let is_tagged_apart = |live: &Live| matches!(live.kind, Kind::Listener | Kind::TargetGroup | Kind::ListenerRule) && live.tags.is_empty();
+    let is_tagged_apart =
+        |live: &Live| matches!(live.kind, Kind::Listener | Kind::TargetGroup | Kind::ListenerRule) && live.tags.is_empty();
     let groups: Vec<String> = found.iter().filter(|live| live.kind == Kind::TargetGroup).map(|live| live.id.clone()).collect();
     let arns: Vec<String> = found
         .iter()
@@ -71,7 +72,8 @@ async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Re
 /// Reads task definitions whose content is not known, each in the place of the summary that the service's tags gave.
 pub async fn read_task_definitions(readers: &BTreeMap<Place, Reader>, wanted: &[(Key, String)], live: &mut [Live]) -> Result<(), AwsError> {
     let reads = wanted.iter().filter_map(|(key, arn)| {
-        let position = live.iter().position(|item| item.kind == Kind::TaskDefinition && item.id == *arn && item.owner().as_ref() == Some(key))?;
+        let position =
+            live.iter().position(|item| item.kind == Kind::TaskDefinition && item.id == *arn && item.owner().as_ref() == Some(key))?;
         let place = live[position].place.clone();
         let reader = readers.get(&place)?;
         Some(async move { Ok::<_, AwsError>((position, task_definition::describe(reader, &place, arn).await?)) })
@@ -127,7 +129,12 @@ async fn look_up_place(lookup: &Lookup) -> Result<Facts, AwsError> {
     let reader = &lookup.reader;
     let (lists, listeners, vpcs) = futures::try_join!(
         prefix_lists::ids(reader, &lookup.prefix_lists),
-        try_join_all(lookup.listeners.iter().map(|arn| async move { Ok::<(String, ForeignListener), AwsError>((arn.clone(), foreign::listener(reader, arn).await?)) })),
+        try_join_all(
+            lookup
+                .listeners
+                .iter()
+                .map(|arn| async move { Ok::<(String, ForeignListener), AwsError>((arn.clone(), foreign::listener(reader, arn).await?)) })
+        ),
         foreign::vpc_blocks(reader, &lookup.vpcs),
     )?;
     Ok(Facts {

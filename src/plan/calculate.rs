@@ -9,7 +9,7 @@ use super::{Action, Change, Intent, Plan, Subject, Treatment, Unclaimed, Wait, o
 use crate::estate::names;
 use crate::resources::Kind;
 use crate::resources::listener_rule;
-use crate::resources::model::{Condition, Desired, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_REVISION, choices};
+use crate::resources::model::{Condition, Desired, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_REVISION, choices};
 
 /// Security groups that tenants' traffic goes through; those of endpoints go with their downstream.
 const TENANTS_GROUPS: &[&str] = &["tasks", "load-balancer"];
@@ -66,10 +66,9 @@ impl<'a> Calculation<'a> {
             let own = item.text("group_id").unwrap_or_default().to_string();
             used.extend(order::ids(&item.fields).into_iter().filter(|id| *id != own));
             let Some(key) = item.owner() else { continue };
-            if let Some(tenant) = key.scope.tenant.clone().filter(|_| !matches!(item.condition, Condition::Leaving(_))) {
-                if intent.of(&key.scope) != Some(Treatment::Remove) {
-                    tenants.entry(key.scope.without_tenant()).or_default().insert(tenant);
-                }
+            let stays = !matches!(item.condition, Condition::Leaving(_)) && intent.of(&key.scope) != Some(Treatment::Remove);
+            if let Some(tenant) = key.scope.tenant.clone().filter(|_| stays) {
+                tenants.entry(key.scope.without_tenant()).or_default().insert(tenant);
             }
             ours.entry(key).or_default().push(item);
         }
@@ -200,14 +199,12 @@ impl<'a> Calculation<'a> {
     }
 
     fn create(&mut self, desired: Desired) {
-        let resource = desired.key.kind.resource();
         let desired = self.with_choices(desired);
         self.states.insert(desired.key.clone(), State::Unknown);
         if let Some(reason) = self.name_held(&desired).or_else(|| self.collision(&desired, None)) {
             self.push(Action::Blocked, &desired.key.clone(), Some(desired), None, Vec::new(), Some(reason));
             return;
         }
-        let _ = resource;
         let fields = compare::creation(&desired);
         self.push(Action::Create, &desired.key.clone(), Some(desired), None, fields, None);
     }
@@ -221,10 +218,11 @@ impl<'a> Calculation<'a> {
             let taken = |choice: &Value| {
                 let text = choice.to_string();
                 let chosen = self.chosen.contains(&(group.clone(), kind, text));
-                chosen || self.live.iter().any(|live| {
-                    let same_group = live.owner().is_some_and(|key| key.scope.without_tenant() == group);
-                    live.kind == kind && same_group && live.fields.values().any(|value| value == choice)
-                })
+                chosen
+                    || self.live.iter().any(|live| {
+                        let same_group = live.owner().is_some_and(|key| key.scope.without_tenant() == group);
+                        live.kind == kind && same_group && live.fields.values().any(|value| value == choice)
+                    })
             };
             if let Some(free) = choices.iter().find(|choice| !taken(choice)).cloned() {
                 self.chosen.insert((group.clone(), kind, free.to_string()));
@@ -265,11 +263,12 @@ impl<'a> Calculation<'a> {
         }
         let wanted: listener_rule::ListenerRule = serde_json::from_value(Value::Object(desired.fields.clone())).ok()?;
         for other in self.live.iter().filter(|other| other.kind == Kind::ListenerRule && Some(&other.id) != live.map(|live| &live.id)) {
-            if other.owner().as_ref() == Some(&desired.key) {
+            let on_it = matches!(&wanted.listener_arn, Id::Known(arn) if other.text("listener_arn") == Some(arn));
+            if !on_it || other.owner().as_ref() == Some(&desired.key) {
                 continue;
             }
             let Ok(rule) = other.shape::<listener_rule::ListenerRule>() else { continue };
-            if rule.listener_arn != wanted.listener_arn || !listener_rule::overlap(&wanted.conditions, &rule.conditions) {
+            if !listener_rule::overlap(&wanted.conditions, &rule.conditions) {
                 continue;
             }
             let going = other.owner().is_some_and(|key| self.intent.of(&key.scope) == Some(Treatment::Remove));
@@ -278,7 +277,10 @@ impl<'a> Calculation<'a> {
             }
             let patterns = rule.conditions.iter().flat_map(|condition| condition.values.clone()).collect::<Vec<_>>().join(", ");
             let whose = other.owner().map_or_else(|| "not this tenant's".to_string(), |key| format!("of {}", key.scope));
-            let said = format!("rule {} ({whose}, priority {}) matches {patterns}, which this tenant's route can match too", other.id, rule.priority);
+            let said = format!(
+                "rule {} ({whose}, priority {}) matches {patterns}, which this tenant's route can match too",
+                other.id, rule.priority
+            );
             if listener_rule::in_band(&wanted.priority, &rule.priority) {
                 return Some(format!("{said}. Choose another `route` for one of them"));
             }
@@ -341,7 +343,10 @@ impl<'a> Calculation<'a> {
             if key.kind == Kind::SecurityGroupRules && live.fields.get("rules") == Some(&Value::Array(Vec::new())) {
                 continue;
             }
-            if removed && !key.scope.is_tenant() && let Some(tenants) = self.tenants.get(&key.scope).filter(|t| !t.is_empty()) {
+            if removed
+                && !key.scope.is_tenant()
+                && let Some(tenants) = self.tenants.get(&key.scope).filter(|t| !t.is_empty())
+            {
                 if refused.insert(key.scope.clone()) {
                     let reason = format!(
                         "{} in it ({}). Offboard them first: `tierctl offboard {} --tier {}`",
@@ -372,7 +377,9 @@ impl<'a> Calculation<'a> {
             .plan
             .changes
             .iter()
-            .filter(|change| change.action == Action::Blocked && !change.is_tenants() && change.fields.iter().any(|field| field.forces_replacement))
+            .filter(|change| {
+                change.action == Action::Blocked && !change.is_tenants() && change.fields.iter().any(|field| field.forces_replacement)
+            })
             .map(|change| (change.scope.clone(), format!("{} {}", change.subject.name(), change.name)))
             .collect();
         for change in self.plan.changes.iter_mut().filter(|change| change.action != Action::Blocked) {

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::resources::Resource;
 use crate::resources::listener_rule;
 use crate::resources::model::{Desired, Field, Fields, Live, OnChange, Tags, choices, reference};
-use crate::resources::Resource;
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Action, Change};
+use super::{Action, Change, Subject};
+use crate::resources::Kind;
 use crate::resources::model::{Fields, Key, Scope};
 
 pub fn arrange(changes: &mut [Change]) {
@@ -17,11 +18,13 @@ pub fn arrange(changes: &mut [Change]) {
         .filter(|(_, change)| change.desired.is_some() && change.action != Action::Blocked)
         .filter_map(|(index, change)| Some((change.key()?, index)))
         .collect();
-    // What is to go, by the id that others hold it by.
+    // What is to go, by the id that others hold it by. Targets have that of their target group, which is what a rule
+    // or a service means by it: nobody refers to targets.
     let leaving: BTreeMap<String, usize> = changes
         .iter()
         .enumerate()
         .filter(|(_, change)| matches!(change.action, Action::Delete | Action::Replace))
+        .filter(|(_, change)| change.subject != Subject::Resource(Kind::Targets))
         .filter_map(|(index, change)| Some((change.live.as_ref()?.id.clone(), index)))
         .collect();
 

@@ -54,7 +54,10 @@ pub fn places(group: Group<'_>, live: &[Live]) -> Places {
         .sum::<u64>() as usize;
     let limits = [
         (max.saturating_sub(used), format!("tenants.max_per_infra_group is {max}")),
-        (RULES_PER_LOAD_BALANCER.saturating_sub(rules.len()), format!("{} of {RULES_PER_LOAD_BALANCER} rules of the load balancer are taken", rules.len())),
+        (
+            RULES_PER_LOAD_BALANCER.saturating_sub(rules.len()),
+            format!("{} of {RULES_PER_LOAD_BALANCER} rules of the load balancer are taken", rules.len()),
+        ),
         (
             TARGET_GROUPS_PER_LOAD_BALANCER.saturating_sub(forwarded.len()),
             format!("{} of {TARGET_GROUPS_PER_LOAD_BALANCER} target groups of the load balancer are taken", forwarded.len()),
@@ -165,7 +168,10 @@ fn find<'a>(
         (None, [group]) => Ok(Placed { tenant, group: *group, is_new: false }),
         (None, [first, ..]) => {
             let places: Vec<String> = homes.iter().map(|home| home.scope().to_string()).collect();
-            Err(Some((*first, format!("it lives in several infra groups ({}): say in its `placement` which one is meant", places.join(", ")))))
+            Err(Some((
+                *first,
+                format!("it lives in several infra groups ({}): say in its `placement` which one is meant", places.join(", ")),
+            )))
         }
         (None, []) => {
             let open: Vec<Group<'a>> = groups.iter().copied().filter(|group| !group.is_retired()).collect();
@@ -213,21 +219,16 @@ fn holds_addresses(group: Group<'_>, tenant: &TenantSpec, facts: &Facts) -> bool
         None => looked_up.into_iter().flatten().map(String::as_str).collect(),
     };
     let nets: Vec<Ipv4Net> = blocks.iter().filter_map(|block| block.parse().ok()).collect();
-    targets.addresses.iter().all(|address| address.parse().is_ok_and(|address: std::net::Ipv4Addr| nets.iter().any(|net| net.contains(&address))))
+    targets
+        .addresses
+        .iter()
+        .all(|address| address.parse().is_ok_and(|address: std::net::Ipv4Addr| nets.iter().any(|net| net.contains(&address))))
 }
 
 /// What a tenant needs of its tier and does not find, as words for the user; empty when all is there and works.
 pub fn missing(wanted: &[crate::resources::model::Desired], live: &[Live]) -> Vec<String> {
-    const NEEDED: &[Kind] = &[
-        Kind::Vpc,
-        Kind::Subnet,
-        Kind::SecurityGroup,
-        Kind::VpcEndpoint,
-        Kind::Role,
-        Kind::LogGroup,
-        Kind::LoadBalancer,
-        Kind::Listener,
-    ];
+    const NEEDED: &[Kind] =
+        &[Kind::Vpc, Kind::Subnet, Kind::SecurityGroup, Kind::VpcEndpoint, Kind::Role, Kind::LogGroup, Kind::LoadBalancer, Kind::Listener];
     let owned: BTreeMap<Key, &Live> = live.iter().filter_map(|item| Some((item.owner()?, item))).collect();
     wanted
         .iter()
@@ -243,4 +244,131 @@ pub fn missing(wanted: &[crate::resources::model::Desired], live: &[Live]) -> Ve
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::resources::model::{Place, Tags};
+    use crate::spec::Specs;
+    use crate::spec::load::load_texts;
+
+    const TIER: &str = r#"
+tier: high
+region: us-east-1
+tenants: {max_per_infra_group: 2}
+cells:
+  - name: one
+    account: "123456789012"
+    infra_groups:
+      - {name: ig-1, vpc: {cidr: 10.20.0.0/16, zones: [us-east-1a, us-east-1b]}}
+      - {name: ig-2, vpc: {cidr: 10.21.0.0/16, zones: [us-east-1a, us-east-1b]}}
+      - {name: old, retired: true, vpc: {cidr: 10.22.0.0/16, zones: [us-east-1a, us-east-1b]}}
+"#;
+
+    fn specs(tenants: &[&str]) -> Specs {
+        let texts = tenants.iter().enumerate().map(|(index, text)| (PathBuf::from(format!("{index}.yaml")), text.to_string()));
+        load_texts(std::iter::once((PathBuf::from("tier.yaml"), TIER.to_string())).chain(texts))
+    }
+
+    fn floating(name: &str) -> String {
+        format!("tenant: {name}\ntier: high\nservice: {{image: \"a:1\", port: 8080, cpu: 256, memory: 512}}\n")
+    }
+
+    fn pinned(name: &str, group: &str) -> String {
+        format!("{}placement: {{cell: one, infra_group: {group}}}\n", floating(name))
+    }
+
+    /// A cluster, which is what shows that a tenant lives somewhere.
+    fn living(tenant: &str, group: &str) -> Live {
+        let key = Key::new(&Scope::infra_group("high", "one", group).with_tenant(tenant), Kind::Cluster, "cluster");
+        let place = Place { account: "123456789012".into(), region: "us-east-1".into() };
+        Live::new(Kind::Cluster, &place, format!("arn:{group}:{tenant}"), key.tags(), &Tags::new())
+    }
+
+    /// Where each tenant goes, as `name group new|there`, or why it goes nowhere.
+    fn outcome(specs: &Specs, live: &[Live]) -> (Vec<String>, Vec<String>) {
+        let tenants: Vec<&TenantSpec> = specs.tenants.iter().map(|tenant| &tenant.spec).collect();
+        let placement = place(&specs.tiers[0].spec, &tenants, live, &Facts::default());
+        let placed = placement.placed.iter().map(|placed| {
+            format!("{} {} {}", *placed.tenant.tenant, *placed.group.group.name, if placed.is_new { "new" } else { "there" })
+        });
+        let blocked = placement.blocked.iter().map(|change| format!("{}: {}", change.name, change.reason.as_deref().unwrap_or_default()));
+        (placed.collect(), blocked.collect())
+    }
+
+    #[test]
+    fn a_tenant_stays_where_it_lives_and_others_fill_up_in_the_order_of_the_spec() {
+        let specs = specs(&[&floating("a"), &floating("b"), &floating("c"), &pinned("d", "ig-1")]);
+        let (placed, blocked) = outcome(&specs, &[living("b", "ig-2")]);
+        assert_eq!(placed, ["b ig-2 there", "d ig-1 new", "a ig-1 new", "c ig-2 new"]);
+        assert!(blocked.is_empty(), "{blocked:?}");
+    }
+
+    #[test]
+    fn a_full_infra_group_is_refused_with_the_numbers_and_what_to_add() {
+        let specs = specs(&[&pinned("c", "ig-1")]);
+        let (placed, blocked) = outcome(&specs, &[living("a", "ig-1"), living("b", "ig-1")]);
+        assert!(placed.is_empty());
+        assert!(blocked[0].contains("2 of 2 places used") && blocked[0].contains("Add an infra group"), "{blocked:?}");
+    }
+
+    #[test]
+    fn a_tier_without_a_place_names_every_infra_group() {
+        let tenants: Vec<String> = ["a", "b", "c", "d", "e"].map(floating).into();
+        let specs = specs(&tenants.iter().map(String::as_str).collect::<Vec<_>>());
+        let (placed, blocked) = outcome(&specs, &[]);
+        assert_eq!(placed.len(), 4, "nobody goes into the retired one");
+        assert!(
+            blocked[0].starts_with("e: every infra group is full") && blocked[0].contains("ig-1") && blocked[0].contains("ig-2"),
+            "{blocked:?}"
+        );
+    }
+
+    #[test]
+    fn a_changed_placement_is_refused_with_the_way_to_go() {
+        let specs = specs(&[&pinned("a", "ig-2")]);
+        let (placed, blocked) = outcome(&specs, &[living("a", "ig-1")]);
+        assert!(placed.is_empty());
+        assert!(blocked[0].contains("lives in high/one/ig-1") && blocked[0].contains("tierctl offboard a --tier high"), "{blocked:?}");
+    }
+
+    #[test]
+    fn a_tenant_in_two_infra_groups_has_to_say_which_is_meant() {
+        let twice = [living("a", "ig-1"), living("a", "ig-2")];
+        let (_, blocked) = outcome(&specs(&[&floating("a")]), &twice);
+        assert!(blocked[0].contains("high/one/ig-1, high/one/ig-2"), "{blocked:?}");
+        let (placed, _) = outcome(&specs(&[&pinned("a", "ig-2")]), &twice);
+        assert_eq!(placed, ["a ig-2 there"]);
+    }
+
+    #[test]
+    fn addresses_go_where_the_vpc_holds_them() {
+        let fleet = |address: &str| format!("tenant: fleet\ntier: high\ntargets: {{port: 8080, addresses: [{address}]}}\n");
+        let (placed, _) = outcome(&specs(&[&fleet("10.21.3.4")]), &[]);
+        assert_eq!(placed, ["fleet ig-2 new"]);
+        let (placed, blocked) = outcome(&specs(&[&fleet("10.99.3.4")]), &[]);
+        assert!(placed.is_empty() && blocked[0].contains("say in its `placement`"), "{blocked:?}");
+    }
+
+    #[test]
+    fn rules_of_others_take_places_too() {
+        let specs = specs(&[&floating("a")]);
+        let group = Group::all_of(&specs.tiers[0].spec).next().unwrap();
+        let place = group.place();
+        let listener =
+            Live::new(Kind::Listener, &place, "arn:listener", Key::new(&group.scope(), Kind::Listener, "port-80").tags(), &Tags::new());
+        let rule = |index: usize| {
+            let fields = serde_json::json!({ "listener_arn": "arn:listener", "target_group_arn": format!("arn:tg{index}") });
+            let tenant = Key::new(&group.scope().with_tenant("a"), Kind::ListenerRule, "listener-rule");
+            Live::new(Kind::ListenerRule, &place, format!("arn:rule{index}"), tenant.tags(), &fields)
+        };
+        let live: Vec<Live> = std::iter::once(listener).chain((0..99).map(rule)).collect();
+        let places = places(group, &live);
+        assert_eq!((places.used, places.free), (1, 1));
+        assert!(places.limit.contains("99 of 100 rules") || places.limit.contains("max_per_infra_group"), "{}", places.limit);
+    }
 }

@@ -6,10 +6,9 @@ use super::{Paint, tone};
 use crate::aws::CallCount;
 
 pub fn render(calls: &BTreeMap<String, CallCount>, paint: &Paint) -> String {
-    let total = calls.values().fold(CallCount::default(), |sum, count| CallCount {
-        calls: sum.calls + count.calls,
-        polls: sum.polls + count.polls,
-    });
+    let total = calls
+        .values()
+        .fold(CallCount::default(), |sum, count| CallCount { calls: sum.calls + count.calls, polls: sum.polls + count.polls });
     let polls = if total.polls == 0 { String::new() } else { format!(", and {} polls of waits", total.polls) };
     if calls.is_empty() {
         return format!("{} none\n", paint.style(tone::STRONG, "API calls:"));

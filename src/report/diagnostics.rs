@@ -24,9 +24,7 @@ pub fn render(findings: &Findings, colour: bool) -> String {
 
 /// `{"errors": [...], "warnings": [...]}`
 pub fn to_json(findings: &Findings) -> Value {
-    let of = |severity: Severity| -> Vec<Value> {
-        findings.iter().filter(|finding| finding.severity == severity).map(entry).collect()
-    };
+    let of = |severity: Severity| -> Vec<Value> { findings.iter().filter(|finding| finding.severity == severity).map(entry).collect() };
     json!({ "errors": of(Severity::Error), "warnings": of(Severity::Warning) })
 }
 
@@ -35,9 +33,8 @@ fn entry(finding: &Finding) -> Value {
         let at = position.source.line_column(position.span.start);
         (position.source.path.display().to_string(), at.line, at.column)
     };
-    let (file, line, column) = finding.position.as_ref().map(place).map_or((None, None, None), |(file, line, column)| {
-        (Some(file), Some(line), Some(column))
-    });
+    let (file, line, column) =
+        finding.position.as_ref().map(place).map_or((None, None, None), |(file, line, column)| (Some(file), Some(line), Some(column)));
     let related: Vec<Value> = finding
         .related
         .iter()
@@ -111,8 +108,7 @@ impl Excerpt<'_> {
 fn excerpts(finding: &Finding) -> Vec<Excerpt<'_>> {
     let mut excerpts: Vec<Excerpt<'_>> = Vec::new();
     let own = finding.position.iter().map(|position| (position, AnnotationKind::Primary, None));
-    let related =
-        finding.related.iter().map(|related| (&related.position, AnnotationKind::Context, Some(related.label.as_str())));
+    let related = finding.related.iter().map(|related| (&related.position, AnnotationKind::Context, Some(related.label.as_str())));
     for (position, kind, label) in own.chain(related) {
         let source: &Source = &position.source;
         let line = source.line_column(position.span.start).line;

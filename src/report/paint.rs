@@ -39,13 +39,22 @@ pub(crate) mod tone {
 /// A space at which no line is broken.
 pub(crate) const JOINT: char = '\u{a0}';
 
-/// Text that is not broken unless it is wider than a whole line.
-type Unit = Vec<(Style, String)>;
+/// Text of one style.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    style: Style,
+    start: usize,
+    end: usize,
+    /// Whether it comes right after the piece before it, without a space.
+    is_glued: bool,
+}
 
-/// One paragraph: units with a space between, wrapped when it is written.
+/// One paragraph: units with a space between, wrapped when it is written. A unit is not broken unless it is wider than
+/// a whole line.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Phrase {
-    units: Vec<Unit>,
+    text: String,
+    pieces: Vec<Piece>,
 }
 
 impl Phrase {
@@ -53,42 +62,61 @@ impl Phrase {
         Self::default()
     }
 
+    fn piece(&mut self, style: Style, text: &str, is_glued: bool) {
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.pieces.push(Piece { style, start, end: self.text.len(), is_glued });
+    }
+
     /// Text that stays together where it can.
-    pub(crate) fn unit(mut self, style: Style, text: impl Into<String>) -> Self {
-        self.units.push(vec![(style, text.into())]);
+    pub(crate) fn unit(mut self, style: Style, text: impl AsRef<str>) -> Self {
+        self.piece(style, text.as_ref(), false);
         self
     }
 
     /// More text right after the last unit.
-    pub(crate) fn glue(mut self, style: Style, text: impl Into<String>) -> Self {
-        match self.units.last_mut() {
-            Some(unit) => unit.push((style, text.into())),
-            None => return self.unit(style, text),
-        }
+    pub(crate) fn glue(mut self, style: Style, text: impl AsRef<str>) -> Self {
+        self.piece(style, text.as_ref(), true);
         self
     }
 
     /// Text that may be broken at its spaces.
     pub(crate) fn words(mut self, style: Style, text: &str) -> Self {
-        self.units.extend(text.split(' ').filter(|word| !word.is_empty()).map(|word| vec![(style, word.to_string())]));
+        text.split(' ').filter(|word| !word.is_empty()).for_each(|word| self.piece(style, word, false));
         self
     }
 
     /// Another phrase after this one.
-    pub(crate) fn then(mut self, other: Self) -> Self {
-        self.units.extend(other.units);
+    pub(crate) fn then(mut self, other: &Self) -> Self {
+        for unit in other.units() {
+            for (index, piece) in unit.iter().enumerate() {
+                self.piece(piece.style, other.of(piece), index > 0);
+            }
+        }
         self
+    }
+
+    fn of(&self, piece: &Piece) -> &str {
+        &self.text[piece.start..piece.end]
+    }
+
+    fn units(&self) -> impl Iterator<Item = &[Piece]> {
+        self.pieces.chunk_by(|_, next| next.is_glued)
     }
 
     /// Writes it as lines, the first at `indent`, the others at `hang`.
     pub(crate) fn write(&self, page: &mut String, paint: &Paint, indent: usize, hang: usize) {
         let mut line = Line { page, paint, hang, column: 0, is_empty: true, open: tone::PLAIN };
         line.indent(indent);
-        for unit in &self.units {
-            let is_too_wide = hang + width(unit) > paint.width && unit.iter().any(|(_, text)| text.contains(' '));
-            match is_too_wide && !line.fits(width(unit)) {
-                true => line.broken(unit),
-                false => line.word(unit),
+        let mut unit: Vec<(Style, &str)> = Vec::new();
+        for pieces in self.units() {
+            unit.clear();
+            unit.extend(pieces.iter().map(|piece| (piece.style, self.of(piece))));
+            let width = width(&unit);
+            let is_too_wide = hang + width > paint.width && unit.iter().any(|(_, text)| text.contains(' '));
+            match is_too_wide && !line.fits(width) {
+                true => line.broken(&unit),
+                false => line.word(&unit),
             }
         }
         line.style(tone::PLAIN);
@@ -97,7 +125,7 @@ impl Phrase {
 
     /// Whether it needs no more than one line.
     pub(crate) fn fits(&self, paint: &Paint, indent: usize) -> bool {
-        let words: usize = self.units.iter().map(|unit| width(unit) + 1).sum();
+        let words: usize = self.units().flat_map(|unit| unit.iter().map(|piece| columns(self.of(piece))).chain([1])).sum();
         indent + words.saturating_sub(1) <= paint.width
     }
 }
@@ -138,7 +166,7 @@ impl Line<'_> {
         self.indent(self.hang);
     }
 
-    fn put(&mut self, unit: &Unit) {
+    fn put(&mut self, unit: &[(Style, &str)]) {
         if !self.is_empty {
             if unit.first().is_some_and(|(style, _)| *style != self.open) {
                 self.style(tone::PLAIN);
@@ -146,8 +174,8 @@ impl Line<'_> {
             self.page.push(' ');
             self.column += 1;
         }
-        for (style, text) in unit.iter().filter(|(_, text)| !text.is_empty()) {
-            self.style(*style);
+        for (style, text) in unit.iter().copied().filter(|(_, text)| !text.is_empty()) {
+            self.style(style);
             match text.is_ascii() {
                 true => self.page.push_str(text),
                 false => self.page.push_str(&text.replace(JOINT, " ")),
@@ -158,22 +186,23 @@ impl Line<'_> {
     }
 
     /// A unit wider than a line, broken at its spaces.
-    fn broken(&mut self, unit: &Unit) {
-        let mut word: Unit = Vec::new();
+    fn broken(&mut self, unit: &[(Style, &str)]) {
+        let mut word: Vec<(Style, &str)> = Vec::new();
         for (style, text) in unit {
             for (index, part) in text.split(' ').enumerate() {
                 if index > 0 {
-                    self.word(&std::mem::take(&mut word));
+                    self.word(&word);
+                    word.clear();
                 }
                 if !part.is_empty() {
-                    word.push((*style, part.to_string()));
+                    word.push((*style, part));
                 }
             }
         }
         self.word(&word);
     }
 
-    fn word(&mut self, word: &Unit) {
+    fn word(&mut self, word: &[(Style, &str)]) {
         if word.is_empty() {
             return;
         }
@@ -184,8 +213,12 @@ impl Line<'_> {
     }
 }
 
-fn width(unit: &Unit) -> usize {
-    unit.iter().map(|(_, text)| if text.is_ascii() { text.len() } else { text.chars().count() }).sum()
+fn width(unit: &[(Style, &str)]) -> usize {
+    unit.iter().map(|(_, text)| columns(text)).sum()
+}
+
+fn columns(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.chars().count() }
 }
 
 #[cfg(test)]

@@ -93,7 +93,6 @@ mod tests {
         }
     }
 
-
     #[test]
     fn every_form() {
         assert_snapshot!(pretty(&render(&everything(), &run())));

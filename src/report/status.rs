@@ -159,11 +159,12 @@ impl Page<'_> {
     }
 }
 
-/// As `1/2`; a dash where there is nothing to count.
+/// As `1/2`; a question mark for what was not read, and a dash where there is nothing to count.
 fn share(part: Option<usize>, whole: Option<usize>) -> String {
     match (part, whole) {
         (Some(part), Some(whole)) => format!("{part}/{whole}"),
-        (Some(number), None) | (None, Some(number)) => number.to_string(),
+        (Some(part), None) => format!("{part}/?"),
+        (None, Some(whole)) => format!("?/{whole}"),
         (None, None) => "-".into(),
     }
 }

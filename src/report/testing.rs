@@ -135,12 +135,7 @@ pub(crate) fn tier() -> Vec<Change> {
             json!({"role_name": "high-tps-cell-1-ig-1-task-9c01de", "path": "/tierctl/high-tps/cell-1/ig-1/", "assume_role_policy": trust,
                 "permissions_boundary": null, "managed_policies": [], "inline_policies": inline}),
         ),
-        create(
-            scope,
-            Kind::LogGroup,
-            "logs",
-            json!({"log_group_name": "/tierctl/high-tps/cell-1/ig-1", "retention_in_days": 30}),
-        ),
+        create(scope, Kind::LogGroup, "logs", json!({"log_group_name": "/tierctl/high-tps/cell-1/ig-1", "retention_in_days": 30})),
         create(
             scope,
             Kind::Listener,

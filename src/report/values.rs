@@ -118,7 +118,12 @@ impl Values {
             });
         }
         if has_exactly(fields, &["base", "capacity_provider", "weight"]) {
-            return Some(format!("{}{JOINT}(weight{JOINT}{},{JOINT}base{JOINT}{})", text("capacity_provider")?, text("weight")?, text("base")?));
+            return Some(format!(
+                "{}{JOINT}(weight{JOINT}{},{JOINT}base{JOINT}{})",
+                text("capacity_provider")?,
+                text("weight")?,
+                text("base")?
+            ));
         }
         match get("type").and_then(Value::as_str) {
             Some("fixed-response") if has_exactly(fields, &["type", "status_code", "content_type", "message_body"]) => {
@@ -203,12 +208,9 @@ pub(super) fn document(value: &Value) -> Value {
 }
 
 /// What a field will be, with the names of things whose ids are not known yet; null where even that is not known.
-pub(super) fn after(change: &Change, field: &FieldChange) -> Value {
-    if !field.after_unknown {
-        return field.after.clone();
-    }
-    let desired = change.desired.as_ref().and_then(|desired| at(&desired.fields, &field.path));
-    desired.cloned().unwrap_or_else(|| field.after.clone())
+pub(super) fn after<'a>(change: &'a Change, field: &'a FieldChange) -> &'a Value {
+    let desired = change.desired.as_ref().filter(|_| field.after_unknown);
+    desired.and_then(|desired| at(&desired.fields, &field.path)).unwrap_or(&field.after)
 }
 
 /// The value at a path; keys on the way may hold dots themselves.
@@ -239,7 +241,7 @@ fn has_exactly(fields: &Map<String, Value>, names: &[&str]) -> bool {
 /// Bare where it can be mistaken for nothing else.
 fn string(text: &str) -> String {
     let is_bare = !text.is_empty() && text.trim() == text && text != "null";
-    let is_bare = is_bare && !text.starts_with(['"', '(', '[', '{', '<']) && !text.contains(", ");
+    let is_bare = is_bare && !text.starts_with(['"', '(', '[', '{', '<']) && !text.contains(", ") && !text.contains(": ");
     if is_bare { shown(text) } else { format!("\"{}\"", shown(&text.replace('\\', "\\\\").replace('"', "\\\""))) }
 }
 
@@ -264,7 +266,8 @@ mod tests {
         assert_eq!(inline(&json!({"destination": "0.0.0.0/0", "target": "igw-1"})), "0.0.0.0/0 -> igw-1");
         assert_eq!(inline(&json!({"field": "path-pattern", "values": ["/a", "/a/*"]})), "path-pattern /a, /a/*");
         assert_eq!(inline(&json!({"field": "http-header", "header": "X-Tenant", "values": ["a"]})), "http-header X-Tenant: a");
-        let action = json!({"type": "fixed-response", "status_code": "404", "content_type": "text/plain", "message_body": "no such tenant"});
+        let action =
+            json!({"type": "fixed-response", "status_code": "404", "content_type": "text/plain", "message_body": "no such tenant"});
         assert_eq!(inline(&action), "fixed-response 404 text/plain \"no such tenant\"");
         assert_eq!(inline(&json!({"$band": [1, 50000]})), "lowest free of 1-50000 (known after apply)");
     }
@@ -274,10 +277,7 @@ mod tests {
         let statement = json!({"Effect": "Deny", "NotAction": ["s3:GetObject"], "Resource": "*", "Principal": {"AWS": ["*"]},
             "Condition": {"Bool": {"aws:SecureTransport": ["false"]}}});
         let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
-        assert_eq!(
-            inline(&policy),
-            "Deny everything but s3:GetObject on * for {AWS: [*]} if {Bool: {aws:SecureTransport: [false]}}"
-        );
+        assert_eq!(inline(&policy), "Deny everything but s3:GetObject on * for {AWS: [*]} if {Bool: {aws:SecureTransport: [false]}}");
         let odd = json!({"Effect": "Allow", "Action": ["a:B"], "Sometimes": true});
         assert_eq!(inline(&odd), "{Action: [a:B], Effect: Allow, Sometimes: true}");
     }

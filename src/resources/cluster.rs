@@ -231,7 +231,7 @@ async fn name_blockers(aws: &Reader, cluster: &str, mut error: AwsError) -> AwsE
     let tasks = aws.ecs().list_tasks().cluster(cluster).desired_status(DesiredStatus::Running).send().await;
     let tasks = tasks.map(|answer| answer.task_arns.unwrap_or_default()).unwrap_or_default();
     error.message = match (services.as_slice(), tasks.as_slice()) {
-        ([], []) => format!("{}: what ran in it is still leaving", error.message),
+        ([], []) => "what ran in it is still leaving".into(),
         ([], tasks) => format!("tasks still run in it: {}", names_of(tasks)),
         (services, _) => format!("services still stand in it: {}", names_of(services)),
     };

@@ -59,6 +59,7 @@ pub(super) async fn interfaces(aws: &Reader, filters: impl IntoIterator<Item = F
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -44,7 +44,12 @@ pub async fn vpc_blocks(aws: &Reader, ids: &BTreeSet<String>) -> Result<BTreeMap
 }
 
 /// Which security groups of another team's load balancer let none of our traffic in or out, in words.
-pub async fn closed_paths(aws: &Reader, listener: &ForeignListener, tasks_group: Option<&str>, ports: [u16; 2]) -> Result<Vec<String>, AwsError> {
+pub async fn closed_paths(
+    aws: &Reader,
+    listener: &ForeignListener,
+    tasks_group: Option<&str>,
+    ports: [u16; 2],
+) -> Result<Vec<String>, AwsError> {
     if listener.security_group_ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -57,7 +62,8 @@ pub async fn closed_paths(aws: &Reader, listener: &ForeignListener, tasks_group:
         .doing("ec2:DescribeSecurityGroups", listener.security_group_ids.join(", "))?;
     let covers = |permission: &aws_sdk_ec2::types::IpPermission| {
         let all = permission.ip_protocol() == Some("-1");
-        let spans = permission.from_port().is_some_and(|from| from <= ports[0].into()) && permission.to_port().is_some_and(|to| to >= ports[1].into());
+        let spans = permission.from_port().is_some_and(|from| from <= ports[0].into())
+            && permission.to_port().is_some_and(|to| to >= ports[1].into());
         all || permission.ip_protocol() == Some("tcp") && spans
     };
     let reaches = |permission: &aws_sdk_ec2::types::IpPermission| {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::model::{Changed, Field, Id, Live, ShapeError, Tags, Wanted};
 use super::{Kind, Reading, Resource, Stage, elb_tags, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
+use crate::spec::pattern;
 
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeRules.html>
 const PAGE: i32 = 400;
@@ -57,6 +58,25 @@ pub fn in_band(desired: &Value, live: &Value) -> bool {
 
 fn ends(band: &Value) -> Option<(u32, u32)> {
     serde_json::from_value(band.get(BAND)?.clone()).ok()
+}
+
+/// Whether one request can match both: no condition that they share rules it out.
+pub fn overlap(a: &[Condition], b: &[Condition]) -> bool {
+    a.iter().all(|mine| b.iter().filter(|theirs| mine.looks_at_same(theirs)).all(|theirs| mine.intersects(theirs)))
+}
+
+impl Condition {
+    fn looks_at_same(&self, other: &Self) -> bool {
+        let header = |condition: &Self| condition.header.as_ref().map(|header| header.to_lowercase());
+        self.field == other.field && header(self) == header(other)
+    }
+
+    /// Paths are compared as they are, everything else without regard to case.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html>
+    fn intersects(&self, other: &Self) -> bool {
+        let as_compared = |value: &str| if self.field == PATH { value.to_string() } else { value.to_lowercase() };
+        self.values.iter().any(|mine| other.values.iter().any(|theirs| pattern::overlap(&as_compared(mine), &as_compared(theirs))))
+    }
 }
 
 pub struct ListenerRules;
@@ -119,7 +139,7 @@ impl Resource for ListenerRules {
                     .elb()
                     .create_rule()
                     .listener_arn(shape.listener_arn.known()?)
-                    .priority(priority)
+                    .priority(priority?)
                     .set_conditions(Some(conditions))
                     .actions(forward)
                     .set_tags(Some(tags::to_elb(&wanted.tags)))
@@ -148,7 +168,7 @@ impl Resource for ListenerRules {
         }
         if changed.has("priority") {
             at_free_priority(aws, wanted, &shape, |priority, _| async move {
-                let pair = RulePriorityPair::builder().rule_arn(&live.id).priority(priority).build();
+                let pair = RulePriorityPair::builder().rule_arn(&live.id).priority(priority?).build();
                 aws.elb()
                     .set_rule_priorities()
                     .rule_priorities(pair)
@@ -169,13 +189,13 @@ impl Resource for ListenerRules {
     }
 }
 
-/// Takes the lowest free priority of the band, as it is at this moment. Within one run one rule at a time looks for a
-/// place on a listener; where somebody else is faster, the next one is tried.
+/// Takes the lowest free priority of the band, as it is at this moment, or learns that there is none. Within one run
+/// one rule at a time looks for a place on a listener; where somebody else is faster, the next place is tried.
 async fn at_free_priority<T, F>(
     aws: &Reader,
     wanted: &Wanted,
     shape: &ListenerRule,
-    take: impl Fn(i32, Vec<Rule>) -> F,
+    take: impl Fn(Result<i32, AwsError>, Vec<Rule>) -> F,
 ) -> Result<T, AwsError>
 where
     F: Future<Output = Result<T, AwsError>>,
@@ -189,15 +209,15 @@ where
         let there = of_listener(aws, listener).await?;
         let taken: BTreeSet<u32> = there.iter().filter_map(priority).chain(refused.iter().copied()).collect();
         let free = (from..=to).find(|place| !taken.contains(place));
-        let free = free.and_then(|free| i32::try_from(free).ok()).ok_or_else(|| {
+        let place = free.and_then(|free| i32::try_from(free).ok()).ok_or_else(|| {
             let message = format!("no priority from {from} to {to} is free on {listener}");
             AwsError::new("elasticloadbalancing:CreateRule", &wanted.key, Class::Quota, message)
-        })?;
-        match take(free, there).await {
-            Err(error) if error.code.as_deref() == Some("PriorityInUse") && refused.len() < TRIES => {
-                refused.insert(free.unsigned_abs());
+        });
+        match (take(place, there).await, free) {
+            (Err(error), Some(free)) if error.code.as_deref() == Some("PriorityInUse") && refused.len() < TRIES => {
+                refused.insert(free);
             }
-            result => return result,
+            (result, _) => return result,
         }
     }
 }
@@ -407,6 +427,23 @@ mod tests {
     }
 
     #[test]
+    fn rules_overlap_where_one_request_can_match_both() {
+        let on = |field: &str, header: Option<&str>, values: &[&str]| Condition {
+            field: field.into(),
+            header: header.map(String::from),
+            values: values.iter().map(|value| value.to_string()).collect(),
+        };
+        let acme = [on(PATH, None, &["/acme", "/acme/*"])];
+        assert!(overlap(&acme, &[on(PATH, None, &["/*/orders"])]));
+        assert!(!overlap(&acme, &[on(PATH, None, &["/globex/*"])]));
+        assert!(!overlap(&acme, &[on(PATH, None, &["/ACME/*"])]), "paths are case-sensitive");
+        assert!(overlap(&acme, &[on(HEADER, Some("x-tenant"), &["globex"])]), "nothing that they share rules it out");
+        let by_header = [on(HEADER, Some("X-Tenant"), &["acme"])];
+        assert!(overlap(&by_header, &[on(HEADER, Some("x-tenant"), &["ACME"])]), "headers are not");
+        assert!(!overlap(&by_header, &[on(HEADER, Some("x-tenant"), &["globex"]), on(PATH, None, &["/*"])]));
+    }
+
+    #[test]
     fn a_band_holds_both_its_ends() {
         let desired = band(100, 199);
         for (live, inside) in [(99, false), (100, true), (199, true), (200, false)] {
@@ -416,4 +453,3 @@ mod tests {
         assert!(!in_band(&desired, &Value::Null));
     }
 }
-pub fn overlap(_a: &[Condition], _b: &[Condition]) -> bool { false }

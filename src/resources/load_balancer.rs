@@ -41,12 +41,12 @@ impl Resource for LoadBalancers {
         }
     }
 
-    /// A narrow read looks only at those whose name is asked for, which saves the tags of all others.
     /// Listeners can be added while it is being provisioned, which takes minutes.
     fn is_needed_ready(&self) -> bool {
         false
     }
 
+    /// A narrow read looks only at those whose name is asked for, which saves the tags of all others.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let (aws, scope) = (reading.aws, reading.scope);
         let mut listed = Vec::new();

@@ -9,7 +9,6 @@ mod eventually;
 mod filters;
 pub mod foreign;
 mod idempotency;
-pub mod prefix_lists;
 pub mod internet_gateway;
 pub mod listener;
 pub mod listener_rule;
@@ -17,6 +16,7 @@ pub mod load_balancer;
 pub mod log_group;
 pub mod model;
 pub mod normal_form;
+pub mod prefix_lists;
 pub mod role;
 pub mod route_table;
 pub mod security_group;
@@ -110,6 +110,8 @@ pub struct ReadScope {
     pub prefix_lists: BTreeSet<String>,
     /// Tenants that register addresses: the targets of these are read.
     pub address_tenants: BTreeSet<Scope>,
+    /// Whether every tenant without a cluster counts as one of these: a command that has no specs of tenants.
+    pub finds_address_tenants: bool,
     /// Kinds that the command has no use for.
     pub without: BTreeSet<Kind>,
 }

@@ -40,6 +40,7 @@ fn by_name<'a>(lists: impl Iterator<Item = (&'a str, &'a str)>) -> Result<BTreeM
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

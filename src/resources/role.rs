@@ -270,6 +270,6 @@ mod tests {
     #[test]
     fn no_boundary_is_null() {
         let role = normal(&RoleDetail::builder().role_name("task").path("/").build());
-        assert_eq!(serde_json::to_value(role).expect("JSON")["permissions_boundary"], Value::Null);
+        assert_eq!(json!(role)["permissions_boundary"], Value::Null);
     }
 }

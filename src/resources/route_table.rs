@@ -215,6 +215,7 @@ async fn tables(aws: &Reader, filter_name: &str, id: &str) -> Result<Vec<Ec2Rout
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may panic")]
 mod tests {
     use aws_sdk_ec2::types::RouteTableAssociationState;
 

@@ -280,6 +280,7 @@ async fn revoke(aws: &Writer, group_id: &str, direction: Direction, rules: Vec<I
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use crate::resources::model::{Key, Place, Scope};

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 use aws_sdk_ecs::operation::create_service::builders::CreateServiceFluentBuilder;
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration,
-    DeploymentRolloutState, DesiredStatus, LaunchType, LoadBalancer, NetworkConfiguration, PropagateTags, SchedulingStrategy,
-    Service as EcsService, ServiceField, Task,
+    AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, Container, Deployment, DeploymentCircuitBreaker,
+    DeploymentConfiguration, DeploymentRolloutState, DesiredStatus, LaunchType, LoadBalancer, NetworkConfiguration, PropagateTags,
+    SchedulingStrategy, Service as EcsService, ServiceField, Task,
 };
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealth, TargetHealthDescription, TargetHealthStateEnum};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -31,8 +31,13 @@ const STOPPED_TASKS: usize = 20;
 /// As many reasons, events and targets of each sort are named.
 const NAMED: usize = 3;
 
+/// Between target groups, where a service has more than the one that it should have.
+const GROUP_SEPARATOR: &str = ", ";
+
 /// Field of a live service, beside those of [`Service`]: a scalable target owns its desired count.
 const AUTOSCALED: &str = "autoscaled";
+/// Likewise: how many tasks run, for `status`.
+pub const RUNNING_COUNT: &str = "running_count";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
@@ -225,7 +230,7 @@ pub struct Health {
 
 /// A service's condition and that of its targets: one call, DescribeTargetHealth.
 pub async fn health(aws: &Reader, live: &Live) -> Result<Health, AwsError> {
-    let targets = match live.text("target_group_arn") {
+    let targets = match live.text("target_group_arn").and_then(|groups| groups.split(GROUP_SEPARATOR).next()) {
         Some(group) => Some(target_health(aws, group).await?),
         None => None,
     };
@@ -373,6 +378,7 @@ fn live(place: &Place, service: &EcsService, autoscaled: &BTreeSet<String>) -> L
     let id = service.service_arn().unwrap_or_default();
     let name = format!("{}/{}", name_of(service.cluster_arn().unwrap_or_default()), shape.service_name);
     let mut live = Live::new(Kind::Service, place, id, tags::from_ecs(service.tags()), &shape).named(name);
+    live.fields.insert(RUNNING_COUNT.into(), json!(service.running_count()));
     if is_autoscaled {
         live.fields.insert(AUTOSCALED.into(), json!(true));
     }
@@ -445,7 +451,7 @@ impl Service {
             service_name: service.service_name().unwrap_or_default().into(),
             task_definition: Id::Known(service.task_definition().unwrap_or_default().into()),
             desired_count: Some(service.desired_count()),
-            target_group_arn: (!groups.is_empty()).then(|| Id::Known(groups.join(", "))),
+            target_group_arn: (!groups.is_empty()).then(|| Id::Known(groups.join(GROUP_SEPARATOR))),
             container_name: load_balancer.and_then(LoadBalancer::container_name).unwrap_or_default().into(),
             container_port: load_balancer.and_then(LoadBalancer::container_port).unwrap_or_default(),
             subnet_ids: network.map(|network| ids(network.subnets())).unwrap_or_default(),
@@ -671,8 +677,9 @@ fn stop_reasons(stopped: &[Task], task_definition: &str) -> Vec<String> {
         // How ECS stops a task that is not needed any more.
         let reason = task.stopped_reason().filter(|reason| !reason.starts_with("Scaling activity initiated by"));
         if let Some(reason) = reason {
-            let containers = task.containers().iter().filter_map(container_reason);
-            let text: Vec<String> = std::iter::once(sentence(reason)).chain(containers).collect();
+            let reason = sentence(reason);
+            let containers = task.containers().iter().filter_map(|container| container_reason(container, &reason));
+            let text: Vec<String> = std::iter::once(reason.clone()).chain(containers).collect();
             *reasons.entry(text.join(", ")).or_default() += 1;
         }
     }
@@ -682,9 +689,10 @@ fn stop_reasons(stopped: &[Task], task_definition: &str) -> Vec<String> {
     named.map(|(reason, count)| format!("{} stopped: {reason}", tasks(i32::try_from(count).unwrap_or(i32::MAX)))).collect()
 }
 
-fn container_reason(container: &aws_sdk_ecs::types::Container) -> Option<String> {
+/// What a container adds to the reason of its task, which often repeats that of a container.
+fn container_reason(container: &Container, of_task: &str) -> Option<String> {
     let name = container.name().unwrap_or_default();
-    match (container.exit_code(), container.reason().map(sentence)) {
+    match (container.exit_code(), container.reason().map(sentence).filter(|reason| reason != of_task)) {
         (None | Some(0), None) => None,
         (None, Some(reason)) => Some(format!("container {name}: {reason}")),
         (Some(code), None) => Some(format!("container {name}: exit code {code}")),
@@ -737,7 +745,7 @@ fn describe_unhealthy(targets: &[TargetHealthDescription]) -> String {
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use aws_sdk_ecs::types::builders::{DeploymentBuilder, ServiceBuilder};
-    use aws_sdk_ecs::types::{Container, DeploymentController, DeploymentControllerType, ServiceEvent};
+    use aws_sdk_ecs::types::{DeploymentController, DeploymentControllerType, ServiceEvent};
     use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealthReasonEnum};
 
     use super::super::model::{Key, Scope};
@@ -898,13 +906,14 @@ mod tests {
             task(8, "Task failed to start"),
             task(8, "Task failed to start"),
             task(8, "Scaling activity initiated by (deployment ecs-svc/8)"),
+            task(8, PULL),
             task(7, "Essential container in task exited"),
         ];
         assert_eq!(
             condition_of(&service, None, &stopped),
             Condition::Failed(format!(
                 "the roll-out of revision 8 failed (ECS deployment circuit breaker: tasks failed to start); 0 of 2 tasks running; \
-                 2 tasks stopped: Task failed to start, container app: {PULL}; \
+                 2 tasks stopped: Task failed to start, container app: {PULL}; 1 task stopped: {PULL}; \
                  latest events: deployment ecs-svc/8 deployment failed: tasks failed to start | has started 1 tasks: (task 1)"
             ))
         );

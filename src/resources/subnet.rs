@@ -139,6 +139,7 @@ async fn made_before(aws: &Reader, key: &Key, vpc_id: &str, block: &str) -> Resu
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Condition, Field, Id, Live, TAG_RESOURCE, Wanted};
+use super::model::{Changed, Condition, Field, Id, Live, Scope, TAG_RESOURCE, Wanted};
 use super::{Kind, Reading, Resource, Stage, elb_tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -53,11 +53,10 @@ impl Resource for TargetSets {
     /// One call for each tenant that runs outside ECS; a target group without addresses has no targets.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let scope = reading.scope;
-        let groups: Vec<Live> = reading
-            .ours(Kind::TargetGroup)
-            .filter(|group| group.owner().is_some_and(|key| scope.address_tenants.contains(&key.scope)))
-            .cloned()
-            .collect();
+        let has_cluster = |tenant: &Scope| reading.ours(Kind::Cluster).any(|cluster| cluster.owner().is_some_and(|key| key.scope == *tenant));
+        let registers = |tenant: &Scope| scope.address_tenants.contains(tenant) || scope.finds_address_tenants && !has_cluster(tenant);
+        let groups: Vec<Live> =
+            reading.ours(Kind::TargetGroup).filter(|group| group.owner().is_some_and(|key| registers(&key.scope))).cloned().collect();
         let aws = reading.aws;
         let found: Vec<Option<Live>> = stream::iter(groups)
             .map(|group| async move { Ok::<_, AwsError>(live(&group, &registered(aws, &group.id).await?)) })
@@ -141,14 +140,22 @@ async fn register(aws: &Writer, arn: &str, shape: &Targets, there: &BTreeSet<(St
     Ok(())
 }
 
-/// As AWS described them: with port and zone, which tell two targets of one address apart.
+/// As AWS described them: with port and zone, which tell two targets of one address apart. Those that are gone are no
+/// error, unless others of the same request were kept back with them.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeregisterTargets.html>
 async fn deregister(aws: &Writer, arn: &str, targets: impl Iterator<Item = &TargetHealthDescription>) -> Result<(), AwsError> {
     let targets: Vec<TargetDescription> = targets.filter_map(|target| target.target().cloned()).collect();
     for batch in targets.chunks(BATCH) {
         let request = aws.elb().deregister_targets().target_group_arn(arn).set_targets(Some(batch.to_vec()));
         match request.send().await.doing("elasticloadbalancing:DeregisterTargets", arn) {
-            Err(error) if error.class != Class::NotFound => return Err(error),
-            _ => {}
+            Err(error) if error.class == Class::NotFound => {}
+            Err(error) if error.code.as_deref() == Some("InvalidTarget") => {
+                let left = registered(aws, arn).await?;
+                if left.iter().filter_map(|target| target.target()).any(|target| batch.contains(target)) {
+                    return Err(error);
+                }
+            }
+            answer => drop(answer?),
         }
     }
     Ok(())
@@ -216,7 +223,7 @@ fn in_words(target: &TargetHealthDescription) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resources::model::{Key, Place, Scope};
+    use crate::resources::model::{Key, Place};
     use aws_sdk_elasticloadbalancingv2::types::{TargetHealth, TargetHealthReasonEnum};
     use serde_json::json;
 
@@ -244,10 +251,12 @@ mod tests {
     fn targets_are_owned_through_their_target_group() {
         let healthy = described("10.0.0.5", 8080, TargetHealthStateEnum::Healthy, None);
         let elsewhere = described("10.0.0.4", 9090, TargetHealthStateEnum::Healthy, None);
-        let live = live(&group(), &[healthy, elsewhere]).expect("targets");
-        assert_eq!(live.owner().map(|key| key.to_string()).as_deref(), Some("targets targets of high/cell-1/ig-1/initech"));
-        assert_eq!(live.fields["addresses"], json!(["10.0.0.4:9090", "10.0.0.5"]));
-        assert_eq!((live.id.as_str(), live.condition), ("arn:tg", Condition::Ready));
+        let live = live(&group(), &[healthy, elsewhere]);
+        let owner = live.as_ref().and_then(Live::owner).map(|key| key.to_string());
+        assert_eq!(owner.as_deref(), Some("targets targets of high/cell-1/ig-1/initech"));
+        let addresses = live.as_ref().map(|live| live.fields["addresses"].clone());
+        assert_eq!(addresses, Some(json!(["10.0.0.4:9090", "10.0.0.5"])));
+        assert_eq!(live.map(|live| (live.id, live.condition)), Some(("arn:tg".into(), Condition::Ready)));
     }
 
     #[test]

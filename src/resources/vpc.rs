@@ -5,8 +5,8 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Live, Wanted};
-use super::{Kind, Reading, Resource, filters, tags};
-use crate::aws::{AwsError, Class, Doing, Reader, Writer};
+use super::{Kind, Reading, Resource, deletion, eventually, filters, tags};
+use crate::aws::{AwsError, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Vpc {
@@ -70,7 +70,7 @@ impl Resource for Vpcs {
             .await
             .doing("ec2:CreateVpc", &wanted.key)?;
         let id = made.vpc().and_then(|vpc| vpc.vpc_id()).unwrap_or_default().to_string();
-        set_attributes(aws, &id, &shape).await?;
+        eventually::known(|| set_attributes(aws, &id, &shape)).await?;
         Ok(id)
     }
 
@@ -82,10 +82,9 @@ impl Resource for Vpcs {
     }
 
     async fn delete(&self, aws: &Writer, live: &Live) -> Result<(), AwsError> {
-        match aws.ec2().delete_vpc().vpc_id(&live.id).send().await.doing("ec2:DeleteVpc", &live.id) {
-            Err(error) if error.class != Class::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        let request = aws.ec2().delete_vpc().vpc_id(&live.id);
+        let Err(error) = request.send().await.doing("ec2:DeleteVpc", &live.id) else { return Ok(()) };
+        deletion::refused(error, inhabitants(aws, &live.id)).await
     }
 }
 
@@ -107,4 +106,29 @@ async fn set_attributes(aws: &Writer, id: &str, shape: &Vpc) -> Result<(), AwsEr
         request().enable_dns_hostnames(value(on)).send().await.doing("ec2:ModifyVpcAttribute", id)?;
     }
     Ok(())
+}
+
+/// What is left in a VPC and keeps it from being deleted: not its own main route table and default group.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/delete-vpc.html>
+async fn inhabitants(aws: &Reader, id: &str) -> Result<Vec<String>, AwsError> {
+    let inside = || filters::filter("vpc-id", [id]);
+    let attached = filters::filter("attachment.vpc-id", [id]);
+    let (endpoints, gateways, subnets, groups, interfaces) = futures::try_join!(
+        async { aws.ec2().describe_vpc_endpoints().filters(inside()).send().await.doing("ec2:DescribeVpcEndpoints", id) },
+        async { aws.ec2().describe_internet_gateways().filters(attached).send().await.doing("ec2:DescribeInternetGateways", id) },
+        async { aws.ec2().describe_subnets().filters(inside()).send().await.doing("ec2:DescribeSubnets", id) },
+        async { aws.ec2().describe_security_groups().filters(inside()).send().await.doing("ec2:DescribeSecurityGroups", id) },
+        deletion::interfaces(aws, [inside()]),
+    )?;
+    let endpoints = endpoints.vpc_endpoints().iter().filter_map(|endpoint| endpoint.vpc_endpoint_id());
+    let gateways = gateways.internet_gateways().iter().filter_map(|gateway| gateway.internet_gateway_id());
+    let subnets = subnets.subnets().iter().filter_map(|subnet| subnet.subnet_id());
+    let groups = groups.security_groups().iter().filter(|group| group.group_name() != Some("default"));
+    let groups = groups.filter_map(|group| group.group_id());
+    let named = endpoints
+        .map(|id| format!("endpoint {id}"))
+        .chain(gateways.map(|id| format!("internet gateway {id}")))
+        .chain(subnets.map(|id| format!("subnet {id}")))
+        .chain(groups.map(|id| format!("security group {id}")));
+    Ok(named.chain(interfaces).collect())
 }

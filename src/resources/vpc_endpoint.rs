@@ -462,7 +462,9 @@ async fn name_conflict(aws: &Reader, error: AwsError, shape: &VpcEndpoint) -> Aw
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
 mod tests {
+    use aws_sdk_ec2::types::builders::VpcEndpointBuilder;
     use aws_sdk_ec2::types::{LastError, SecurityGroupIdentifier};
 
     use super::*;
@@ -471,7 +473,7 @@ mod tests {
         Place { account: "123456789012".into(), region: "us-east-1".into() }
     }
 
-    fn endpoint(state: &str) -> Ec2VpcEndpoint {
+    fn builder(state: &str) -> VpcEndpointBuilder {
         Ec2VpcEndpoint::builder()
             .vpc_endpoint_id("vpce-1")
             .vpc_endpoint_type(VpcEndpointType::Interface)
@@ -482,12 +484,14 @@ mod tests {
             .subnet_ids("subnet-1")
             .groups(SecurityGroupIdentifier::builder().group_id("sg-1").group_name("endpoints").build())
             .private_dns_enabled(false)
-            .build()
+    }
+
+    fn endpoint(state: &str) -> Ec2VpcEndpoint {
+        builder(state).build()
     }
 
     fn with_policy(text: &str) -> Value {
-        let endpoint = Ec2VpcEndpoint { policy_document: Some(text.into()), ..endpoint("available") };
-        shape_of(&place(), &endpoint).policy
+        shape_of(&place(), &builder("available").policy_document(text).build()).policy
     }
 
     #[test]
@@ -520,7 +524,7 @@ mod tests {
         assert_eq!(shape.service_region, None);
         assert_eq!(shape.subnet_ids, [Id::Known("subnet-1".into())]);
         assert_eq!(shape.security_group_ids, [Id::Known("sg-1".into())]);
-        let elsewhere = Ec2VpcEndpoint { service_region: Some("eu-west-1".into()), ..endpoint("available") };
+        let elsewhere = builder("available").service_region("eu-west-1").build();
         assert_eq!(shape_of(&place(), &elsewhere).service_region.as_deref(), Some("eu-west-1"));
     }
 
@@ -552,7 +556,7 @@ mod tests {
     #[test]
     fn a_failure_comes_with_its_reason() {
         let error = LastError::builder().code("ServiceUnavailable").message("The load balancer is gone.").build();
-        let failed = Ec2VpcEndpoint { last_error: Some(error), ..endpoint("Failed") };
+        let failed = builder("Failed").last_error(error).build();
         let Condition::Failed(message) = condition_of(&place(), &failed, None) else { panic!("not failed") };
         assert!(message.starts_with("vpce-1 failed: ServiceUnavailable: The load balancer is gone. Delete it"), "{message}");
         let Condition::Failed(message) = condition_of(&place(), &endpoint("rejected"), None) else { panic!("not failed") };

@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod load;
 pub mod located;
 pub mod model;
+pub mod pattern;
 pub mod reference;
 pub mod schema;
 mod shape;

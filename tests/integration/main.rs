@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should say where")]
 
 mod accounts;
+mod addresses;
 mod bed;
 mod calls;
 mod examples;

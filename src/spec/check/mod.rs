@@ -12,7 +12,6 @@ mod load_balancer;
 mod names;
 mod network;
 pub(super) mod ownership;
-mod pattern;
 mod placement;
 mod roles;
 mod routes;

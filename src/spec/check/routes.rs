@@ -8,7 +8,8 @@ use crate::spec::diagnostic::{Finding, Findings};
 use crate::spec::located::{Located, Origin};
 use crate::spec::model::RouteBy;
 
-use super::{Tenant, Tier, homes, pattern, repeated, tier_of};
+use super::{Tenant, Tier, homes, repeated, tier_of};
+use crate::spec::pattern;
 
 const LONGEST: usize = 128;
 /// Condition values per rule, and wildcards per rule.

@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html>
 
 /// Whether some text matches both patterns.
-pub(super) fn overlap(a: &str, b: &str) -> bool {
+pub fn overlap(a: &str, b: &str) -> bool {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     // `reached[j]`: some text takes `a` up to `i` and `b` up to `j`. Steps only go forward, so one pass sees them all.
     let mut reached = vec![false; b.len() + 1];
@@ -43,11 +43,11 @@ pub(super) fn overlap(a: &str, b: &str) -> bool {
 }
 
 /// The text before the first wildcard. Two patterns can only overlap where one's is the start of the other's.
-pub(super) fn literal_start(pattern: &str) -> &str {
+pub fn literal_start(pattern: &str) -> &str {
     &pattern[..pattern.find(['*', '?']).unwrap_or(pattern.len())]
 }
 
-pub(super) fn wildcards(pattern: &str) -> usize {
+pub fn wildcards(pattern: &str) -> usize {
     pattern.matches(['*', '?']).count()
 }
 
