@@ -7,7 +7,8 @@ use crate::project::{Project, Run};
 use crate::scenes::{all, applied_tier, bare_tier, cell, made_group, placed_tenant, quick, standing, tenant, tier};
 
 /// What a user must never be shown.
-const DUMPS: &[&str] = &["DispatchFailure", "ServiceError(", "Debug {", "Metadata {", "panicked", "RUST_BACKTRACE", "Unhandled(", "extensions:"];
+const DUMPS: &[&str] =
+    &["DispatchFailure", "ServiceError(", "Debug {", "Metadata {", "panicked", "RUST_BACKTRACE", "Unhandled(", "extensions:"];
 
 /// A failure in words: a message and a next step, as text and as one JSON object, and no dump of the SDK's.
 #[track_caller]
@@ -58,10 +59,8 @@ fn one_tier_in_two_accounts() {
     let (first, second) = (bed().account(), bed().account());
     quick(&first);
     quick(&second);
-    let cells = [
-        cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]),
-        cell("cell-2", &second, &[made_group("ig-1", "10.20.0.0/16")]),
-    ];
+    let cells =
+        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
     tier(&project, "test", &cells, "");
     placed_tenant(&project, "acme", "cell-1", "ig-1");
     placed_tenant(&project, "globex", "cell-2", "ig-1");
@@ -87,10 +86,10 @@ fn one_tier_in_two_accounts() {
 
 #[test]
 fn the_wrong_account_is_refused_before_anything_is_read() {
-    let project = Project::new();
+    let mut project = Project::new();
     let (meant, reached) = (bed().account(), bed().account());
-    let wrong = cell("cell-1", &reached, &[made_group("ig-1", "10.20.0.0/16")]).replacen(&reached, &meant, 1);
-    tier(&project, "test", &[wrong], "");
+    session_in(&mut project, &reached);
+    tier_without_a_role(&project, &meant);
     tenant(&project, "acme");
     for command in [
         &["plan"][..],
@@ -123,7 +122,8 @@ fn commands_that_only_read_use_the_role_for_reading() {
     let mut assumed = |run: Run| {
         run.ended(0);
         let log = bed().get(&format!("/testbed/accounts/{entered}/requests?action=AssumeRole"));
-        let requests: Vec<String> = log["requests"].as_array().unwrap()[seen..].iter().map(|request| request["parameters"].to_string()).collect();
+        let requests: Vec<String> =
+            log["requests"].as_array().unwrap()[seen..].iter().map(|request| request["parameters"].to_string()).collect();
         seen += requests.len();
         assert!(!requests.is_empty() && requests.iter().all(|request| request.contains("ads-platform")), "{requests:?}");
         let of = |role: &str| requests.iter().filter(|request| request.contains(&format!("role/{role}"))).count();

@@ -70,7 +70,11 @@ fn one_infra_group_with_fifty_tenants() {
     // Attributes of the target group cost calls of their own.
     let placement = "placement: {cell: cell-1, infra_group: ig-1}";
     tenant_of(&project, "test", "fiftieth", placement);
-    project.edit("tenants/test/fiftieth.yaml", "  port: 8080", "  port: 8080\n  deregistration_delay: 10\n  slow_start: 30\n  stickiness: {enabled: true}");
+    project.edit(
+        "tenants/test/fiftieth.yaml",
+        "  port: 8080",
+        "  port: 8080\n  deregistration_delay: 10\n  slow_start: 30\n  stickiness: {enabled: true}",
+    );
     let fiftieth = onboard(&project, "fiftieth");
     let fiftieth_calls = calls(&fiftieth);
     assert!(fiftieth_calls <= 25, "{fiftieth_calls} calls: {:#}", fiftieth.json()["run"]);

@@ -500,10 +500,8 @@ fn two_teams_names_in_one_account_do_not_meet() {
     let project = Project::new();
     let account = bed().account();
     quick(&account);
-    let cells = [
-        cell("cell-1", &account, &[made_group("ig-1", "10.20.0.0/16")]),
-        cell("cell-2", &account, &[made_group("ig-1", "10.21.0.0/16")]),
-    ];
+    let cells =
+        [cell("cell-1", &account, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &account, &[made_group("ig-1", "10.21.0.0/16")])];
     tier(&project, "test", &cells, "");
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     project.assert_plan_is_empty();

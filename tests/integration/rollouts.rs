@@ -84,7 +84,10 @@ fn release(account: &str) {
 fn set_image(project: &Project, tenant: &str, image: &str) {
     let path = format!("tenants/test/{tenant}.yaml");
     let text = std::fs::read_to_string(project.path().join(&path)).unwrap();
-    let text: String = text.lines().map(|line| if line.trim_start().starts_with("image:") { format!("  image: {image}\n") } else { format!("{line}\n") }).collect();
+    let text: String = text
+        .lines()
+        .map(|line| if line.trim_start().starts_with("image:") { format!("  image: {image}\n") } else { format!("{line}\n") })
+        .collect();
     project.write(&path, &text);
 }
 
@@ -187,7 +190,9 @@ fn killed_at(writes: &[usize], effect: &str) {
             let mut running = Running::start(&project, &command);
             // The tier takes fewer writes than some of the moments: then the tenants' are met.
             while !is_held(&account, 1) && running.child.try_wait().unwrap().is_none() {}
-            running.signal("KILL");
+            if running.child.try_wait().unwrap().is_none() {
+                running.signal("KILL");
+            }
             running.ends();
             release(&account);
             project.run(&command).ended(0);
@@ -222,6 +227,7 @@ fn killed_while_it_removes() {
     let project = Project::new();
     let account = small_tier(&project);
     quick(&account);
+    project.run(&["plan"]).ended(0);
     let before = standing(&account);
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     small_tenant(&project, "acme");
@@ -496,7 +502,10 @@ fn offboarding_by_name_by_path_and_by_tier() {
     assert_eq!(standing(&account), before);
 
     project.run(&["offboard", "--yes", "acme", "--tier", "other"]).ended(0);
-    assert_eq!((homes(&project, "test"), homes(&project, "other")), (vec!["cell-1/ig-1: acme, globex, wonka".into()], vec!["cell-1/ig-1: ".into()]));
+    assert_eq!(
+        (homes(&project, "test"), homes(&project, "other")),
+        (vec!["cell-1/ig-1: acme, globex, wonka".into()], vec!["cell-1/ig-1: ".into()])
+    );
     // A name needs no spec, a file names its tier.
     std::fs::remove_file(project.path().join("tenants/test/wonka.yaml")).unwrap();
     project.run(&["offboard", "--yes", "wonka"]).ended(0);
@@ -523,6 +532,7 @@ fn a_tier_with_tenants_is_not_destroyed_and_logs_stay() {
     assert_eq!(all(&left, "loggroups").len(), 1);
     assert_eq!(left.to_string().matches(r#"tierctl:tier"#).count(), 1, "only the logs are left: {left:#}");
     // A tier that is made again takes its logs up again.
+    std::fs::remove_file(project.path().join("tenants/test/acme.yaml")).unwrap();
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     project.assert_plan_is_empty();
     project.run(&["destroy", "--yes", "--delete-logs", "tiers/test.yaml"]).ended(0);

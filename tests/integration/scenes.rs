@@ -131,7 +131,9 @@ pub fn planned(plan: &Run, kind: &str, name: &str, path: &str) -> String {
 pub fn blocked(plan: &Run) -> Vec<String> {
     let plan = plan.json();
     let changes = plan["changes"].as_array().expect("changes").iter().filter(|change| change["action"] == "blocked");
-    changes.map(|change| format!("{} {}", change["kind"].as_str().unwrap_or_default(), change["name"].as_str().unwrap_or_default())).collect()
+    changes
+        .map(|change| format!("{} {}", change["kind"].as_str().unwrap_or_default(), change["name"].as_str().unwrap_or_default()))
+        .collect()
 }
 
 /// Where the tenants live, as `status` says: `cell/infra group: tenant, tenant`.
@@ -140,8 +142,14 @@ pub fn homes(project: &Project, tier: &str) -> Vec<String> {
     let mut homes = Vec::new();
     for cell in status["tiers"][0]["cells"].as_array().expect("cells") {
         for group in cell["infra_groups"].as_array().expect("infra groups") {
-            let tenants: Vec<&str> = group["tenants"].as_array().expect("tenants").iter().filter_map(|tenant| tenant["name"].as_str()).collect();
-            homes.push(format!("{}/{}: {}", cell["name"].as_str().expect("name"), group["name"].as_str().expect("name"), tenants.join(", ")));
+            let tenants: Vec<&str> =
+                group["tenants"].as_array().expect("tenants").iter().filter_map(|tenant| tenant["name"].as_str()).collect();
+            homes.push(format!(
+                "{}/{}: {}",
+                cell["name"].as_str().expect("name"),
+                group["name"].as_str().expect("name"),
+                tenants.join(", ")
+            ));
         }
     }
     homes
