@@ -65,6 +65,10 @@ pub enum Event {
         reason: String,
         remedy: String,
     },
+    /// No more steps are started, and so many finish.
+    Interrupted {
+        running: usize,
+    },
 }
 
 /// A step that did not get done, and why.
@@ -136,6 +140,7 @@ pub async fn run(
     let mut lost: BTreeMap<usize, usize> = BTreeMap::new();
     let mut running: JoinSet<(usize, Node, Ended)> = JoinSet::new();
     let (made_sender, mut made) = mpsc::unbounded_channel::<usize>();
+    let mut is_told = false;
     loop {
         if !interrupt.stop.is_cancelled() {
             let ready: Vec<usize> =
@@ -158,6 +163,10 @@ pub async fn run(
             () = interrupt.kill.cancelled() => {
                 running.abort_all();
                 break;
+            }
+            () = interrupt.stop.cancelled(), if !is_told => {
+                is_told = true;
+                shared.send(Event::Interrupted { running: running.len() });
             }
             // Made, and still on its way to being ready: what needs only that it exists can start.
             Some(index) = made.recv() => {

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use crate::resources::model::ShapeError;
 
@@ -30,6 +31,8 @@ pub enum Class {
     WrongAccount,
     /// No answer: whether the request took effect is unknown.
     Unreachable,
+    /// Somebody else's thing is in the way: who owns it has to act.
+    Others,
     /// AWS failed.
     Service,
 }
@@ -54,6 +57,11 @@ impl AwsError {
     /// What the user can do about it.
     pub fn remedy(&self) -> String {
         match self.class {
+            Class::Denied if self.action == "sts:AssumeRole" => {
+                "allow sts:AssumeRole on that role in the policy of the credentials in use, and them in the role's trust policy, \
+                 then run the same command again"
+                    .into()
+            }
             Class::Denied => format!("allow {} in the policy of the credentials in use, then run the same command again", self.action),
             Class::Quota => "ask AWS for a higher quota, or add an infra group or a cell, then run the same command again".into(),
             Class::Credentials => {
@@ -66,6 +74,7 @@ impl AwsError {
                 "check the network and AWS_ENDPOINT_URL, then run the same command again: it picks up what is there".into()
             }
             Class::Throttled => "run the same command again, with a lower --parallelism".into(),
+            Class::Others => "remove it, or have its owner move it, then run the same command again".into(),
             Class::InUse => "remove what still uses it, then run the same command again".into(),
             Class::Exists => {
                 "the name is held by somebody else's thing: rename in the spec, or remove that thing if it is not needed".into()
@@ -130,9 +139,18 @@ where
         SdkError::DispatchFailure(failure) => {
             let cause = root_cause(error);
             let looks_like_credentials = DisplayErrorContext(error).to_string().to_lowercase().contains("credential");
-            let is_network = failure.is_io() || failure.is_timeout() || caused_by::<std::io::Error>(error);
-            if looks_like_credentials && !is_network {
-                error_of(Class::Credentials, None, format!("there are no AWS credentials that can be used: {cause}"))
+            let is_network = failure.is_io() || failure.is_timeout() || cause_of::<std::io::Error>(error).is_some();
+            if let Some(refusal) = cause_of::<ErrorMetadata>(error).filter(|refusal| refusal.code().is_some()) {
+                // Who was asked for credentials refused them.
+                let (code, message) = (refusal.code().unwrap_or_default(), refusal.message().unwrap_or("AWS gave no reason"));
+                error_of(classify(code, message), Some(code.into()), message.trim().into())
+            } else if looks_like_credentials && !is_network {
+                let message = match cause_of::<CredentialsError>(error) {
+                    // It goes on with a line for everything that was tried.
+                    Some(CredentialsError::CredentialsNotLoaded(_)) => "no AWS credentials were found".into(),
+                    _ => format!("there are no AWS credentials that can be used: {cause}"),
+                };
+                error_of(Class::Credentials, None, message)
             } else {
                 error_of(Class::Unreachable, None, format!("AWS cannot be reached: {cause}"))
             }
@@ -144,16 +162,9 @@ where
     }
 }
 
-/// Whether an error of this type is among the causes.
-fn caused_by<C: std::error::Error + 'static>(error: &dyn std::error::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        if next.is::<C>() {
-            return true;
-        }
-        cause = next.source();
-    }
-    false
+/// The first error of this type among the causes.
+fn cause_of<'a, C: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a C> {
+    std::iter::successors(error.source(), |cause| cause.source()).find_map(|cause| cause.downcast_ref())
 }
 
 /// The innermost cause: the one that says something.

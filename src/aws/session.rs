@@ -6,6 +6,7 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::retry::RetryConfig;
 
 use super::calls::{CountCalls, RefuseWrites};
@@ -20,6 +21,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(180);
 /// Attempts at a request that AWS throttles or fails.
 const MAX_ATTEMPTS: u32 = 8;
+
+/// Attempts at entering an account.
+const FIRST_ATTEMPTS: u32 = 4;
 
 /// Whether a session may change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,9 +70,14 @@ impl Session {
     /// Enters an account, and fails if the credentials lead to another one than the place names.
     pub async fn open(place: &Place, credentials: &Credentials, access: Access, calls: &Calls) -> Result<Self, AwsError> {
         let config = configure(place, credentials).await;
-        let sts =
-            aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(&config).interceptor(CountCalls(calls.clone())).build());
-        let identity = sts.get_caller_identity().send().await.doing("sts:GetCallerIdentity", place)?;
+        let sts = aws_sdk_sts::config::Builder::from(&config).retry_config(first_contact()).interceptor(CountCalls(calls.clone()));
+        let identity = aws_sdk_sts::Client::from_conf(sts.build()).get_caller_identity().send().await;
+        let identity = match (&credentials.role, &identity) {
+            // It was not sent: there were no credentials to sign it with.
+            (Some(role), Err(SdkError::DispatchFailure(_))) => identity.doing("sts:AssumeRole", role),
+            _ => identity.doing("sts:GetCallerIdentity", place),
+        };
+        let identity = identity.map_err(name_profile)?;
         let account = identity.account().unwrap_or_default();
         if account != place.account {
             let who = identity.arn().unwrap_or("the credentials in use");
@@ -105,6 +114,21 @@ impl Session {
     }
 }
 
+/// Where no answer comes to the first request, more attempts than these only make the user wait.
+fn first_contact() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(FIRST_ATTEMPTS)
+}
+
+/// A profile that is named wrongly is the likeliest reason why there are no credentials.
+fn name_profile(error: AwsError) -> AwsError {
+    match std::env::var("AWS_PROFILE") {
+        Ok(profile) if error.class == Class::Credentials && error.code.is_none() && !error.message.contains(&profile) => {
+            AwsError { message: format!("{} (AWS_PROFILE is {profile})", error.message), ..error }
+        }
+        _ => error,
+    }
+}
+
 async fn configure(place: &Place, credentials: &Credentials) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -118,7 +142,8 @@ async fn configure(place: &Place, credentials: &Credentials) -> SdkConfig {
         .load()
         .await;
     let Some(role) = &credentials.role else { return config };
-    let mut provider = AssumeRoleProvider::builder(role).session_name("tierctl").configure(&config);
+    let first = config.to_builder().retry_config(first_contact()).build();
+    let mut provider = AssumeRoleProvider::builder(role).session_name("tierctl").configure(&first);
     if let Some(external_id) = &credentials.external_id {
         provider = provider.external_id(external_id);
     }

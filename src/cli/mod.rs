@@ -10,6 +10,7 @@ mod plan;
 mod planning;
 mod progress;
 mod schema;
+mod signals;
 mod status;
 mod terminal;
 mod validate;
@@ -23,6 +24,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::spec::{self, Specs};
 use failure::{Exit, Failure};
+use signals::Signals;
 use terminal::{ColorChoice, Format, Terminal};
 
 /// Stack of a worker thread: the SDK's futures are large in a debug build.
@@ -106,6 +108,7 @@ struct Context {
     terminal: Terminal,
     parallelism: usize,
     current_folder: PathBuf,
+    signals: Signals,
 }
 
 impl Context {
@@ -142,7 +145,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let context = Context { terminal, parallelism: cli.global.parallelism.into(), current_folder };
+    let context = Context { terminal, parallelism: cli.global.parallelism.into(), current_folder, signals: Signals::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK_SIZE).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -151,7 +154,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let ended = runtime.block_on(run(&context, cli.command));
+    let ended = runtime.block_on(async {
+        context.signals.listen();
+        tokio::select! {
+            ended = run(&context, cli.command) => ended,
+            () = context.signals.before_writing() => {
+                context.terminal.note("Interrupted: nothing has been changed.");
+                Ok(Exit::Interrupted)
+            }
+        }
+    });
     runtime.shutdown_background();
     match ended {
         Ok(exit) => exit.into(),

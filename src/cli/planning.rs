@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 
 use super::failure::Failure;
 use crate::aws::{Access, AwsError, Calls, Credentials, Reader, Session, Writer};
@@ -136,6 +136,8 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
     let facts = live::look_up(&targets.lookups(&sessions)).await?;
     let requests = targets.requests(&sessions, &facts);
     let mut live = live::read(&requests).await?;
+    let (homes, unseen) = look_elsewhere(&targets, &live, calls).await;
+    live.extend(homes);
     if purpose == Purpose::Status {
         live::read_health(&sessions.by_place, &mut live).await?;
     }
@@ -144,7 +146,7 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
     let mut intent = Intent { lists_tenants: purpose.manages_tenants(), ..Intent::default() };
     let mut desired: Vec<Desired> = Vec::new();
     let mut blocked: Vec<Change> = Vec::new();
-    let mut warnings: Vec<String> = Vec::new();
+    let mut warnings: Vec<String> = unseen;
     for subject in subjects {
         let groups: Vec<Group<'_>> = targets.groups.iter().copied().filter(|group| group.tier.tier == subject.tier.tier).collect();
         for group in Group::all_of(subject.tier) {
@@ -295,6 +297,50 @@ pub async fn plan_offboarding(
     Ok(Planned { plan, notes: PlanNotes::default(), sessions, live, facts: Facts::default() })
 }
 
+/// What new tenants with a placement have in other accounts and Regions of their tier already: a tenant is not moved in
+/// place. Where that cannot be looked up, who onboards here need not be allowed to look there: a warning says so.
+async fn look_elsewhere(targets: &Targets<'_>, live: &[Live], calls: &Calls) -> (Vec<Live>, Vec<String>) {
+    let looks = targets.elsewhere(live).into_values().map(|Elsewhere { groups, tenants }| async move {
+        let look = async {
+            let sessions = Sessions::open(&groups, Access::Read, calls).await?;
+            let requests = requests(&sessions, &groups, |scope, group| {
+                scope.infra_groups.get_or_insert_default();
+                scope.without.extend(Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::Cluster | Kind::TargetGroup)));
+                if tenants.iter().all(|tenant| tenant.targets.is_none()) {
+                    // It would have a cluster.
+                    scope.without.insert(Kind::TargetGroup);
+                }
+                for tenant in tenants.iter().filter(|tenant| *tenant.tier == *group.tier.tier) {
+                    scope.tenants.get_or_insert_default().insert(group.scope().with_tenant(&tenant.tenant));
+                    take_tenant_names(scope, group, &tenant.tenant, port(tenant));
+                }
+            });
+            live::read(&requests).await
+        };
+        look.await.map_err(|error| {
+            let names: BTreeSet<&str> = tenants.iter().map(|tenant| tenant.tenant.as_str()).collect();
+            let names = names.into_iter().collect::<Vec<_>>().join(", ");
+            let place = groups.first().map(|group| group.place().to_string()).unwrap_or_default();
+            format!("whether {names} already lives in {place} could not be looked up: {error}")
+        })
+    });
+    let (mut homes, mut unseen) = (Vec::new(), Vec::new());
+    for look in join_all(looks).await {
+        match look {
+            Ok(found) => homes.extend(found),
+            Err(warning) => unseen.push(warning),
+        }
+    }
+    (homes, unseen)
+}
+
+/// A place that is only looked at for what tenants have there.
+#[derive(Default)]
+struct Elsewhere<'a> {
+    groups: Vec<Group<'a>>,
+    tenants: Vec<&'a TenantSpec>,
+}
+
 /// What a command looks at: groups, tenants, and how closely.
 struct Targets<'a> {
     groups: Vec<Group<'a>>,
@@ -325,6 +371,31 @@ impl<'a> Targets<'a> {
             true => groups.filter(|group| candidates.iter().any(|(home, _)| home.scope() == group.scope())).collect(),
         };
         Self { groups, candidates, narrow, purpose }
+    }
+
+    /// Infra groups in other places than those that are read, and the tenants with a placement that are not where they
+    /// are placed and may live there instead.
+    fn elsewhere(&self, live: &[Live]) -> BTreeMap<(Place, Credentials), Elsewhere<'a>> {
+        let mut found: BTreeMap<(Place, Credentials), Elsewhere<'a>> = BTreeMap::new();
+        if !self.narrow {
+            return found;
+        }
+        let read: BTreeSet<Place> = self.groups.iter().map(Group::place).collect();
+        let new = self.candidates.iter().filter(|(home, tenant)| {
+            tenant.placement.is_some() && !placement::tenants_of(&home.scope(), live).contains(tenant.tenant.as_str())
+        });
+        for (home, tenant) in new {
+            for group in Group::all_of(home.tier).filter(|group| !read.contains(&group.place())) {
+                let Elsewhere { groups, tenants } = found.entry((group.place(), credentials(group, Access::Read))).or_default();
+                if !groups.iter().any(|other| other.scope() == group.scope()) {
+                    groups.push(group);
+                }
+                if !tenants.iter().any(|other| other.tenant == tenant.tenant && other.tier == tenant.tier) {
+                    tenants.push(tenant);
+                }
+            }
+        }
+        found
     }
 
     fn lookups(&self, sessions: &Sessions) -> Vec<live::Lookup> {
@@ -370,6 +441,10 @@ impl<'a> Targets<'a> {
                     for tenant in here.clone() {
                         scope.names.entry(Kind::Cluster).or_default().insert(names::cluster(neighbour, tenant));
                     }
+                    for (_, tenant) in self.candidates.iter().filter(|(_, tenant)| *tenant.tier == *neighbour.tier.tier) {
+                        let name = names::target_group(neighbour, &tenant.tenant, port(tenant));
+                        scope.names.entry(Kind::TargetGroup).or_default().insert(name);
+                    }
                 }
             }
             match self.purpose {
@@ -388,8 +463,7 @@ impl<'a> Targets<'a> {
                 take_name(scope, &item);
             }
             for (_, tenant) in self.candidates.iter().filter(|(home, _)| home.scope() == group.scope()) {
-                let port = tenant.service.as_ref().map(|service| *service.port).or(tenant.targets.as_ref().map(|targets| *targets.port));
-                take_tenant_names(scope, group, &tenant.tenant, port.unwrap_or_default());
+                take_tenant_names(scope, group, &tenant.tenant, port(tenant));
                 if tenant.targets.is_some() {
                     scope.address_tenants.insert(group.scope().with_tenant(&tenant.tenant));
                 }
@@ -424,6 +498,12 @@ fn take_name(scope: &mut ReadScope, item: &Desired) {
     if let Some(name) = names::of(item) {
         scope.names.entry(item.key.kind).or_default().insert(name.to_string());
     }
+}
+
+/// The port that a tenant's target group has.
+fn port(tenant: &TenantSpec) -> u16 {
+    let port = tenant.service.as_ref().map(|service| *service.port).or(tenant.targets.as_ref().map(|targets| *targets.port));
+    port.unwrap_or_default()
 }
 
 fn take_tenant_names(scope: &mut ReadScope, group: Group<'_>, tenant: &str, port: u16) {

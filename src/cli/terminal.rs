@@ -87,6 +87,13 @@ impl Terminal {
         }
     }
 
+    /// As `say`, where text is what was asked for.
+    pub fn note(&self, text: &str) {
+        if self.format == Format::Text {
+            self.say(text);
+        }
+    }
+
     pub fn fail(&self, failure: &Failure) {
         let (message, remedy, extra) = match failure {
             Failure::ClosedPipe => return,
@@ -125,7 +132,7 @@ impl Terminal {
     }
 
     /// Asks before writing. Without a terminal nobody can answer, and nothing is written.
-    pub fn confirm(&self, question: &str) -> Result<bool, Failure> {
+    pub async fn confirm(&self, question: &str) -> Result<bool, Failure> {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Err(Failure::usage(
                 "nothing has been changed: there is no terminal to ask on",
@@ -137,9 +144,12 @@ impl Terminal {
             write!(err, "{question} Only `yes` is taken as one: ")?;
             err.flush()?;
         }
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
-        Ok(answer.trim() == "yes")
+        // On a thread of its own, so that Ctrl-C is seen meanwhile.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            io::stdin().read_line(&mut answer).map(|_| answer)
+        });
+        Ok(answer.await.map_err(io::Error::other)??.trim() == "yes")
     }
 }
 

@@ -9,30 +9,32 @@ use super::failure::{Exit, Failure};
 use super::planning::Planned;
 use super::terminal::Format;
 use super::{Context, WriteOptions, progress};
-use crate::apply::{self, Interrupt, Outcome};
+use crate::apply::{self, Outcome};
 use crate::aws::Calls;
 use crate::plan::calculate::count;
 use crate::report::{RunInfo, calls_text, outcome_json, outcome_text, plan_text};
 
 pub(super) async fn carry_out(context: &Context, planned: Planned, options: &WriteOptions, calls: &Calls) -> Result<Exit, Failure> {
     let terminal = &context.terminal;
-    let Planned { plan, notes, sessions, .. } = planned;
+    let Planned { mut plan, notes, sessions, .. } = planned;
     if terminal.format == Format::Text {
-        terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes))?;
+        unread_is_fine(terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes)))?;
+    }
+    if options.no_wait {
+        plan.waits.clear();
     }
     let steps = plan.steps().count();
     let outcome = if steps == 0 && plan.waits.is_empty() {
         Outcome::default()
     } else {
         let question = format!("Carry out {}?", count(steps, "change", "changes"));
-        if steps > 0 && !options.yes && !terminal.confirm(&question)? {
+        if steps > 0 && !options.yes && !terminal.confirm(&question).await? {
             terminal.say("Nothing has been changed.");
             return Ok(Exit::Failed);
         }
         let settings = apply::Options { parallelism: context.parallelism, timeout: options.timeout, wait: !options.no_wait };
         let (sender, events) = mpsc::unbounded_channel();
-        let interrupt = Interrupt::default();
-        let listener = tokio::spawn(listen_for_signals(interrupt.clone()));
+        let interrupt = context.signals.hand_over();
         // A replacement is two steps: one that makes and one that deletes.
         let total = steps + plan.summary().replace + plan.waits.len();
         let quiet = terminal.format == Format::Json;
@@ -40,13 +42,12 @@ pub(super) async fn carry_out(context: &Context, planned: Planned, options: &Wri
         let mut out = io::stderr();
         let shown = progress::show(events, total, terminal.is_interactive(), paint, quiet, &mut out);
         let (outcome, ()) = tokio::join!(apply::run(&plan, sessions.writers(), &settings, sender, interrupt), shown);
-        listener.abort();
         outcome
     };
     match terminal.format {
-        Format::Json => terminal.print_json(&outcome_json::render(&outcome, &plan, &run_info(calls)))?,
+        Format::Json => unread_is_fine(terminal.print_json(&outcome_json::render(&outcome, &plan, &run_info(calls))))?,
         Format::Text => {
-            terminal.print(&outcome_text::render(&outcome, plan.summary().blocked, &terminal.paint()))?;
+            unread_is_fine(terminal.print(&outcome_text::render(&outcome, plan.summary().blocked, &terminal.paint())))?;
             if terminal.verbose {
                 terminal.say(&calls_text::render(&calls.by_action(), &terminal.error_paint()));
             }
@@ -67,23 +68,12 @@ fn exit(outcome: &Outcome, blocked: bool) -> Exit {
     }
 }
 
-/// The first Ctrl-C (or SIGTERM) lets running steps finish, the second stops at once.
-async fn listen_for_signals(interrupt: Interrupt) {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    for token in [&interrupt.stop, &interrupt.kill] {
-        let terminated = async {
-            match &mut terminate {
-                Some(signal) => drop(signal.recv().await),
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            () = terminated => {}
-        }
-        token.cancel();
+/// Nobody there to read it is no reason to leave what was asked for undone.
+fn unread_is_fine(printed: Result<(), Failure>) -> Result<(), Failure> {
+    match printed {
+        Err(Failure::ClosedPipe) => Ok(()),
+        other => other,
     }
-    interrupt.stop.cancel();
 }
 
 /// What varies from run to run.

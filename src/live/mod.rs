@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::aws::{AwsError, Reader};
 use crate::estate::{Facts, ForeignListener};
 use crate::resources::model::{Condition, Key, Live, Place};
-use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, prefix_lists, service, task_definition};
+use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, listener_rule, prefix_lists, service, task_definition};
 
 /// A place to read, and what for.
 #[derive(Debug, Clone)]
@@ -64,6 +64,9 @@ async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Re
         .collect();
     let mut tags = elb_tags::read(reader, &arns).await?;
     for live in found.iter_mut().filter(|live| is_tagged_apart(live)) {
+        if !arns.contains(&live.id) {
+            live.fields.insert(listener_rule::TAGS_UNREAD.into(), true.into());
+        }
         live.tags = tags.remove(&live.id).unwrap_or_default();
     }
     Ok(())

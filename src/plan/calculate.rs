@@ -51,6 +51,8 @@ struct Calculation<'a> {
     /// Tenants that live in an infra group and stay.
     tenants: BTreeMap<Scope, BTreeSet<String>>,
     states: BTreeMap<Key, State>,
+    /// What does not exist and cannot be made.
+    refused: BTreeSet<Key>,
     /// Values that have been chosen for things to be made.
     chosen: BTreeSet<(Scope, Kind, String)>,
     plan: Plan,
@@ -72,7 +74,17 @@ impl<'a> Calculation<'a> {
             }
             ours.entry(key).or_default().push(item);
         }
-        Self { intent, live, ours, used, tenants, states: BTreeMap::new(), chosen: BTreeSet::new(), plan: Plan::default() }
+        Self {
+            intent,
+            live,
+            ours,
+            used,
+            tenants,
+            states: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            chosen: BTreeSet::new(),
+            plan: Plan::default(),
+        }
     }
 
     fn run(mut self, desired: &[Desired]) -> Plan {
@@ -146,6 +158,11 @@ impl<'a> Calculation<'a> {
             }
             return;
         }
+        if let Some(reason) = self.unmet(&resolved) {
+            self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
+            self.push(Action::Blocked, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
+            return;
+        }
         let replaced = must_replace(&fields);
         if replaced && let Some(reason) = self.guard(&desired.key, "replaced") {
             self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
@@ -201,7 +218,9 @@ impl<'a> Calculation<'a> {
     fn create(&mut self, desired: Desired) {
         let desired = self.with_choices(desired);
         self.states.insert(desired.key.clone(), State::Unknown);
-        if let Some(reason) = self.name_held(&desired).or_else(|| self.collision(&desired, None)) {
+        let refusal = self.name_held(&desired).or_else(|| self.unmet(&desired)).or_else(|| self.collision(&desired, None));
+        if let Some(reason) = refusal {
+            self.refused.insert(desired.key.clone());
             self.push(Action::Blocked, &desired.key.clone(), Some(desired), None, Vec::new(), Some(reason));
             return;
         }
@@ -230,6 +249,11 @@ impl<'a> Calculation<'a> {
             }
         }
         desired
+    }
+
+    /// Why a thing cannot be made or changed: something that it needs does not exist and cannot be made.
+    fn unmet(&self, desired: &Desired) -> Option<String> {
+        desired.needs().iter().find(|key| self.refused.contains(key)).map(|key| format!("it needs {key}, which cannot be made"))
     }
 
     /// Why a name cannot be taken: somebody else's thing has it.
@@ -371,7 +395,7 @@ impl<'a> Calculation<'a> {
     }
 
     /// Where a part of an infra group cannot become what the spec says, the rest of it stays as it is too: half of a
-    /// new network under living tenants is worse than none.
+    /// new network under living tenants is worse than none. Nor are the rest of a tenant's things made.
     fn hold_back(&mut self) {
         let refused: BTreeMap<Scope, String> = self
             .plan
@@ -386,6 +410,16 @@ impl<'a> Calculation<'a> {
             if let Some(refused) = refused.get(&change.scope) {
                 change.action = Action::Blocked;
                 change.reason = Some(format!("held back, since {refused} of this infra group cannot be replaced"));
+            }
+        }
+        // A tenant is made whole or not at all.
+        let refused: BTreeMap<Scope, String> =
+            self.refused.iter().rev().map(|key| (key.scope.clone(), format!("{} {}", key.kind, key.name))).collect();
+        let made = self.plan.changes.iter_mut().filter(|change| change.action == Action::Create && change.is_tenants());
+        for change in made {
+            if let Some(refused) = refused.get(&change.scope) {
+                change.action = Action::Blocked;
+                change.reason = Some(format!("held back, since {refused} of this tenant cannot be made"));
             }
         }
     }

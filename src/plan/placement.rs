@@ -6,8 +6,8 @@ use ipnet::Ipv4Net;
 
 use super::{Change, Subject};
 use crate::estate::{Facts, Group, infra_group};
-use crate::resources::Kind;
 use crate::resources::model::{Condition, Id, Key, Live, Scope};
+use crate::resources::{Kind, listener_rule};
 use crate::spec::model::{TenantSpec, TierSpec};
 
 /// Rules on a load balancer, default rules not counted. Adjustable, L-7EED9B64.
@@ -43,17 +43,28 @@ pub fn places(group: Group<'_>, live: &[Live]) -> Places {
         .iter()
         .filter(|item| item.kind == Kind::ListenerRule && item.text("listener_arn").is_some_and(|arn| listeners.contains(arn)))
         .collect();
-    // Rules whose tags were not read count as tenants on a listener of our own: nobody else's belong there.
-    let untagged = if group.listener().is_some() { 0 } else { rules.iter().filter(|rule| rule.owner().is_none()).count() };
-    let used = tenants.len() + untagged;
+    // Where the tags of rules were not read, each counts as a tenant of ours on a listener of our own.
+    let unread = if group.listener().is_some() {
+        0
+    } else {
+        rules.iter().filter(|rule| rule.fields.contains_key(listener_rule::TAGS_UNREAD)).count()
+    };
+    let used = tenants.len() + unread;
     let forwarded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.text("target_group_arn")).collect();
     let targets: usize = live
         .iter()
         .filter(|item| item.kind == Kind::Service && item.owner().is_some_and(|key| key.scope.without_tenant() == scope))
         .filter_map(|item| item.fields.get("desired_count")?.as_u64())
         .sum::<u64>() as usize;
+    let priorities = group.group.load_balancer.priorities.as_deref().map(|[from, to]| {
+        let band = listener_rule::band(*from, *to);
+        let taken =
+            rules.iter().filter(|rule| rule.fields.get("priority").is_some_and(|priority| listener_rule::in_band(&band, priority))).count();
+        let all = (*to as usize + 1).saturating_sub(*from as usize);
+        (all.saturating_sub(taken), format!("{taken} of {all} priorities from {from} to {to} are taken"))
+    });
+    // Of several that leave as few places, the one that says most.
     let limits = [
-        (max.saturating_sub(used), format!("tenants.max_per_infra_group is {max}")),
         (
             RULES_PER_LOAD_BALANCER.saturating_sub(rules.len()),
             format!("{} of {RULES_PER_LOAD_BALANCER} rules of the load balancer are taken", rules.len()),
@@ -66,8 +77,9 @@ pub fn places(group: Group<'_>, live: &[Live]) -> Places {
             TARGETS_PER_LOAD_BALANCER.saturating_sub(targets),
             format!("{targets} of {TARGETS_PER_LOAD_BALANCER} targets of the load balancer are taken"),
         ),
+        (max.saturating_sub(used), format!("tenants.max_per_infra_group is {max}")),
     ];
-    let (free, limit) = limits.into_iter().min_by_key(|(free, _)| *free).unwrap_or_default();
+    let (free, limit) = priorities.into_iter().chain(limits).min_by_key(|(free, _)| *free).unwrap_or_default();
     Places { used, free, limit }
 }
 

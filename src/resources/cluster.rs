@@ -233,7 +233,11 @@ async fn name_blockers(aws: &Reader, cluster: &str, mut error: AwsError) -> AwsE
     error.message = match (services.as_slice(), tasks.as_slice()) {
         ([], []) => "what ran in it is still leaving".into(),
         ([], tasks) => format!("tasks still run in it: {}", names_of(tasks)),
-        (services, _) => format!("services still stand in it: {}", names_of(services)),
+        (services, _) => {
+            // The tenant's own has drained by now: it is waited for before its cluster is deleted.
+            error.class = Class::Others;
+            format!("services still stand in it that are not this tenant's: {}", names_of(services))
+        }
     };
     error
 }

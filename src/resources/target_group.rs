@@ -235,7 +235,8 @@ fn is_asked_for(group: &types::TargetGroup, vpcs: &BTreeSet<&str>, scope: &ReadS
     let name = group.target_group_name().unwrap_or_default();
     let in_our_vpcs = || group.vpc_id().is_some_and(|id| vpcs.contains(id));
     let of_a_tenant_asked_for = || scope.tenants.as_ref().is_none_or(|tenants| is_named_after(name, tenants));
-    scope.wants_name(Kind::TargetGroup, name) || (in_our_vpcs() && of_a_tenant_asked_for())
+    // A tenant may live in another infra group, and VPC, than the one that it is asked for in.
+    scope.wants_name(Kind::TargetGroup, name) || if scope.is_narrow() { of_a_tenant_asked_for() } else { in_our_vpcs() }
 }
 
 /// A name is the tenant's, cut to what AWS takes, and a hash of what AWS cannot change: the hash of a target group that
@@ -368,7 +369,7 @@ mod tests {
         let scope = narrow("acme", &[]);
         let vpcs = BTreeSet::from(["vpc-1"]);
         assert!(is_asked_for(&answer("acme-abcdefabcd", "vpc-1"), &vpcs, &scope));
-        assert!(!is_asked_for(&answer("acme-abcdefabcd", "vpc-2"), &vpcs, &scope));
+        assert!(is_asked_for(&answer("acme-abcdefabcd", "vpc-2"), &vpcs, &scope), "it may live in another VPC");
         assert!(!is_asked_for(&answer("acme-eu-abcdefabcd", "vpc-1"), &vpcs, &scope));
         assert!(!is_asked_for(&answer("globex-abcdefabcd", "vpc-1"), &vpcs, &scope));
         let scope = narrow("a-tenant-whose-name-is-long", &[]);

@@ -1,0 +1,541 @@
+//! What goes wrong while a plan is carried out, what is said of it, and that a rerun finishes it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::bed::bed;
+use crate::project::{Project, Run, small_tenant, small_tier};
+use crate::scenes::{all, applied_tier, bare_tier, homes, numbers, one, quick, standing, tenant, tenant_of, tier};
+
+/// Longer than anything takes: a run that is still waiting then hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A run that is under way.
+struct Running {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    stdout: std::thread::JoinHandle<String>,
+    seen: String,
+}
+
+impl Running {
+    fn start(project: &Project, arguments: &[&str]) -> Self {
+        let mut command = project.command(arguments);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let stdout = std::thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).unwrap();
+            text
+        });
+        Self { child, lines, stdout, seen: String::new() }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for a line on standard error that holds this.
+    #[track_caller]
+    fn until_it_says(&mut self, text: &str) {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{error}: nothing says {text:?}:\n{}", self.seen));
+            self.seen.push_str(&line);
+            self.seen.push('\n');
+            if line.contains(text) {
+                return;
+            }
+        }
+    }
+
+    fn ends(mut self) -> Run {
+        let status = self.child.wait().unwrap();
+        for line in self.lines.iter() {
+            self.seen.push_str(&line);
+            self.seen.push('\n');
+        }
+        Run { code: status.code().unwrap_or(-1), stdout: self.stdout.join().unwrap(), stderr: self.seen }
+    }
+}
+
+/// Holds the nth write of an account, before or after its effect, and everything after it.
+fn hold(account: &str, write: usize, effect: &str) {
+    let fault = json!({ "effect": effect, "nth_write": write });
+    bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": [fault] }));
+}
+
+/// Whether a request is held within some seconds.
+fn is_held(account: &str, seconds: u32) -> bool {
+    !bed().get(&format!("/testbed/accounts/{account}/hung?timeout={seconds}"))["hung"].as_array().unwrap().is_empty()
+}
+
+fn release(account: &str) {
+    bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": [] }));
+    bed().post(&format!("/testbed/accounts/{account}/release"), &json!({}));
+}
+
+fn set_image(project: &Project, tenant: &str, image: &str) {
+    let path = format!("tenants/test/{tenant}.yaml");
+    let text = std::fs::read_to_string(project.path().join(&path)).unwrap();
+    let text: String = text
+        .lines()
+        .map(|line| if line.trim_start().starts_with("image:") { format!("  image: {image}\n") } else { format!("{line}\n") })
+        .collect();
+    project.write(&path, &text);
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    tenant(&project, "globex");
+    set_image(&project, "acme", "registry.example.com/missing:1.0");
+    let run = project.run(&["onboard", "--yes", "tenants"]).ended(1);
+    // The stopped task's reason and the service's events, and the other tenant is unharmed.
+    let run = run.says("CannotPullContainerError").says("latest events:").says("the roll-out of revision 1 failed");
+    let run = run.says("mend the cause, then run the same command again").says("test/cell-1/ig-1/acme");
+    assert!(!run.text().contains("FAILED service (test/cell-1/ig-1/globex)"));
+    let status = project.run(&["status", "--format", "json"]).ended(0).json();
+    let tenants = status["tiers"][0]["cells"][0]["infra_groups"][0]["tenants"].clone();
+    assert_eq!((&tenants[0]["ready"], &tenants[1]["ready"]), (&Value::Bool(false), &Value::Bool(true)));
+
+    // As long as nothing is mended it fails again, and then it does not.
+    project.run(&["onboard", "--yes", "tenants"]).ended(1).says("CannotPullContainerError");
+    set_image(&project, "acme", "registry.example.com/app:1.0");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+    assert_eq!(all(&standing(&account), "services").len(), 2);
+}
+
+#[test]
+fn an_image_that_fails_its_health_check() {
+    let project = Project::new();
+    applied_tier(&project);
+    tenant(&project, "acme");
+    set_image(&project, "acme", "registry.example.com/unhealthy:1.0");
+    let run = project.run(&["onboard", "--yes", "tenants"]).ended(1);
+    run.says("the roll-out of revision 1 failed").says("failed").says("health check").says("latest events:");
+    set_image(&project, "acme", "registry.example.com/app:1.0");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+}
+
+#[test]
+fn addresses_that_fail_their_health_check() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    bed().set(&account, &json!({ "unhealthy_addresses": ["10.20.1.6"] }));
+    crate::scenes::address_tenant(&project, "fleet", "10.20.1.5, 10.20.1.6", "");
+    let run = project.run(&["onboard", "--yes", "--timeout", "2s", "tenants"]).ended(1);
+    run.says("10.20.1.6");
+    bed().set(&account, &json!({ "unhealthy_addresses": [] }));
+    let target = "10.20.1.7";
+    crate::scenes::address_tenant(&project, "fleet", &format!("10.20.1.5, {target}"), "");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+}
+
+#[test]
+fn a_bad_new_revision_is_rolled_back_and_reported() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    set_image(&project, "acme", "registry.example.com/missing:2.0");
+    let run = project.run(&["onboard", "--yes", "tenants"]).ended(1);
+    run.says("the roll-out of revision 2 failed, and AWS rolled back to revision 1").says("CannotPullContainerError");
+    let service = one(&standing(&account), "services", "serviceName", "acme");
+    assert!(service["taskDefinition"].as_str().unwrap().ends_with(":1"), "{service:#}");
+
+    // The spec is still to be carried out, and a run that is told to tries again.
+    assert_ne!(project.plan().ended(0).counts(), [0; 5]);
+    project.run(&["onboard", "--yes", "tenants"]).ended(1).says("rolled back to revision 1");
+    set_image(&project, "acme", "registry.example.com/app:2.0");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+    // Going back to what runs is nothing to do.
+    set_image(&project, "acme", "registry.example.com/missing:3.0");
+    project.run(&["onboard", "--yes", "tenants"]).ended(1);
+    set_image(&project, "acme", "registry.example.com/app:2.0");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+}
+
+/// Kills a run at its nth write, lets a rerun finish, and compares with what an undisturbed run makes.
+fn killed_at(writes: &[usize], effect: &str) {
+    let undisturbed = {
+        let project = Project::new();
+        let account = small_tier(&project);
+        quick(&account);
+        project.run(&["apply", "--yes", "tiers"]).ended(0);
+        small_tenant(&project, "acme");
+        small_tenant(&project, "globex");
+        project.run(&["onboard", "--yes", "tenants"]).ended(0);
+        numbers(&account)
+    };
+    for write in writes {
+        let project = Project::new();
+        let account = small_tier(&project);
+        quick(&account);
+        hold(&account, *write, effect);
+        for command in [["apply", "--yes", "tiers"], ["onboard", "--yes", "tenants"]] {
+            let mut running = Running::start(&project, &command);
+            // The tier takes fewer writes than some of the moments: then the tenants' are met.
+            while !is_held(&account, 1) && running.child.try_wait().unwrap().is_none() {}
+            if running.child.try_wait().unwrap().is_none() {
+                running.signal("KILL");
+            }
+            running.ends();
+            release(&account);
+            project.run(&command).ended(0);
+            small_tenant(&project, "acme");
+            small_tenant(&project, "globex");
+            if command[0] == "apply" {
+                hold(&account, *write, effect);
+            }
+        }
+        assert_eq!(numbers(&account), undisturbed, "killed at write {write}, {effect}");
+        project.assert_plan_is_empty();
+    }
+}
+
+#[test]
+fn killed_before_a_write_took_effect() {
+    killed_at(&[1, 4, 9, 14], "hang-before");
+}
+
+#[test]
+fn killed_after_a_write_took_effect() {
+    killed_at(&[1, 3, 6, 10, 12], "hang-after");
+}
+
+#[test]
+fn killed_later_after_a_write_took_effect() {
+    killed_at(&[2, 7, 19, 25, 31], "hang-after");
+}
+
+#[test]
+fn killed_while_it_removes() {
+    let project = Project::new();
+    let account = small_tier(&project);
+    quick(&account);
+    project.run(&["plan"]).ended(0);
+    let before = standing(&account);
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    small_tenant(&project, "acme");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    for (write, effect) in [(1, "hang-after"), (2, "hang-after"), (1, "hang-before")] {
+        hold(&account, write, effect);
+        let running = Running::start(&project, &["offboard", "--yes", "acme"]);
+        assert!(is_held(&account, 60));
+        running.signal("KILL");
+        running.ends();
+        release(&account);
+    }
+    project.run(&["offboard", "--yes", "acme"]).ended(0);
+    for write in [1, 4, 6] {
+        hold(&account, write, "hang-after");
+        let running = Running::start(&project, &["destroy", "--yes", "--delete-logs", "test"]);
+        assert!(is_held(&account, 60));
+        running.signal("KILL");
+        running.ends();
+        release(&account);
+    }
+    project.run(&["destroy", "--yes", "--delete-logs", "test"]).ended(0);
+    assert_eq!(standing(&account), before);
+}
+
+#[test]
+fn one_interrupt_lets_running_steps_finish() {
+    for signal in ["INT", "TERM"] {
+        let project = Project::new();
+        let account = bare_tier(&project);
+        hold(&account, 1, "hang-before");
+        let mut running = Running::start(&project, &["apply", "--yes", "tiers"]);
+        assert!(is_held(&account, 60));
+        running.signal(signal);
+        running.until_it_says("Interrupted");
+        release(&account);
+        let run = running.ends().ended(130).says("run the same command again: it picks up what is there");
+        let made = bed().get(&format!("/testbed/accounts/{account}"))["writes"].clone();
+        assert_eq!(made["ec2:CreateVpc"], 1, "{made}");
+        assert!(made.get("ec2:CreateSubnet").is_none(), "nothing was started after the interrupt: {made}\n{}", run.text());
+        assert!(standing(&account).to_string().contains(r#""tierctl:tier""#), "the step under way was finished");
+
+        project.run(&["apply", "--yes", "tiers"]).ended(0);
+        project.assert_plan_is_empty();
+        assert_eq!(all(&standing(&account), "vpcs").len(), 2, "the default one and ours");
+    }
+}
+
+#[test]
+fn the_second_interrupt_stops_at_once() {
+    let project = Project::new();
+    let account = bare_tier(&project);
+    hold(&account, 1, "hang-after");
+    let mut running = Running::start(&project, &["apply", "--yes", "tiers"]);
+    assert!(is_held(&account, 60));
+    running.signal("INT");
+    running.until_it_says("Interrupted");
+    running.signal("INT");
+    // The request is still held: nothing was waited for.
+    running.ends().ended(130).says("run the same command again");
+    release(&account);
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    project.assert_plan_is_empty();
+    assert_eq!(all(&standing(&account), "vpcs").len(), 2);
+}
+
+#[test]
+fn an_interrupt_while_it_reads() {
+    let project = Project::new();
+    let account = bare_tier(&project);
+    let fault = json!({ "effect": "hang-before", "action": "DescribeVpcs" });
+    bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": [fault] }));
+    for command in [&["plan"][..], &["apply", "--yes", "tiers"]] {
+        let running = Running::start(&project, command);
+        assert!(is_held(&account, 60));
+        running.signal("INT");
+        running.ends().ended(130);
+        release(&account);
+        bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": [fault] }));
+    }
+    assert_eq!(bed().writes(&account), 0);
+}
+
+#[test]
+fn an_interrupt_while_it_waits() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    bed().set(&account, &json!({ "task_start": 3600 }));
+    tenant(&project, "acme");
+    let mut running = Running::start(&project, &["onboard", "--yes", "tenants"]);
+    running.until_it_says("waiting");
+    running.signal("INT");
+    running.until_it_says("Interrupted");
+    running.signal("INT");
+    running.ends().ended(130).says("run the same command again");
+    project.run(&["offboard", "--yes", "acme"]).ended(0);
+}
+
+#[test]
+fn without_waiting_a_run_ends_when_all_is_accepted() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    bed().set(&account, &json!({ "task_start": 3600 }));
+    tenant(&project, "acme");
+    let run = project.run(&["onboard", "--yes", "--no-wait", "tenants"]).ended(0);
+    assert_eq!(all(&standing(&account), "services").len(), 1, "{}", run.text());
+    // Nothing is left to be changed, and it is not ready.
+    assert_eq!(project.plan().ended(0).counts(), [0; 5]);
+    let status = project.run(&["status", "--format", "json"]).ended(0).json();
+    assert_eq!(status["tiers"][0]["cells"][0]["infra_groups"][0]["tenants"][0]["ready"], false);
+    // A run that waits says what for, until its time is up.
+    let run = project.run(&["onboard", "--yes", "--timeout", "1s", "tenants"]).ended(1);
+    run.says("not ready in time").says("0 of 1 task").says("run the same command again");
+    project.run(&["onboard", "--yes", "--no-wait", "tenants"]).ended(0).does_not_say("became ready");
+}
+
+#[test]
+fn time_that_is_up_is_a_failure_that_a_rerun_mends() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    bed().set(&account, &json!({ "task_start": 3600 }));
+    tenant(&project, "acme");
+    project.run(&["onboard", "--yes", "--timeout", "1s", "tenants"]).ended(1).says("not ready in time");
+    bed().set(&account, &json!({ "task_start": 0 }));
+    bed().boto(&account, r#"aws("ecs").update_service(cluster="test-cell-1-ig-1-acme", service="acme", forceNewDeployment=True)"#);
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+    project.run(&["onboard", "--timeout", "soon", "tenants"]).ended(1).says("--timeout");
+}
+
+#[test]
+fn without_a_terminal_and_without_consent_nothing_is_written() {
+    let project = Project::new();
+    let account = bare_tier(&project);
+    tenant(&project, "acme");
+    project.run(&["apply", "tiers"]).ended(1).says("nothing has been changed").says("--yes");
+    assert_eq!(bed().writes(&account), 0);
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    let writes = bed().writes(&account);
+    project.run(&["onboard", "tenants"]).ended(1).says("--yes");
+    assert_eq!(bed().writes(&account), writes);
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let writes = bed().writes(&account);
+    project.run(&["offboard", "acme"]).ended(1).says("--yes");
+    project.run(&["offboard", "--yes", "acme"]).ended(0);
+    assert!(bed().writes(&account) > writes);
+    let writes = bed().writes(&account);
+    project.run(&["destroy", "test"]).ended(1).says("--yes");
+    assert_eq!(bed().writes(&account), writes);
+    // Where there is nothing to do nobody needs to agree.
+    project.run(&["apply", "tiers"]).ended(0);
+    project.run(&["apply", "tiers", "--format", "json"]).ended(0);
+}
+
+/// Runs with nobody at the other end of standard output.
+fn unread(project: &Project, arguments: &[&str]) -> Run {
+    let mut command = project.command(arguments);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    Run { code: output.status.code().unwrap_or(-1), stdout: String::new(), stderr: String::from_utf8(output.stderr).unwrap() }
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let project = Project::new();
+    bare_tier(&project);
+    tenant(&project, "acme");
+    for command in [&["plan"][..], &["plan", "--format", "json"], &["validate"], &["status"], &["--help"], &["--version"]] {
+        let run = unread(&project, command).ended(0);
+        assert!(!run.stderr.contains("error") && !run.stderr.contains("panicked"), "{command:?}: {}", run.stderr);
+    }
+    // What was asked for is done all the same.
+    unread(&project, &["apply", "--yes", "tiers"]).ended(0);
+    unread(&project, &["onboard", "--yes", "--format", "json", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+}
+
+#[test]
+fn a_scalable_target_owns_the_desired_count() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    bed().boto(
+        &account,
+        r#"
+aws("application-autoscaling").register_scalable_target(ServiceNamespace="ecs", ResourceId="service/test-cell-1-ig-1-acme/acme",
+    ScalableDimension="ecs:service:DesiredCount", MinCapacity=1, MaxCapacity=10)
+aws("ecs").update_service(cluster="test-cell-1-ig-1-acme", service="acme", desiredCount=3)
+"#,
+    );
+    let count = || one(&standing(&account), "services", "serviceName", "acme")["desiredCount"].clone();
+    project.assert_plan_is_empty();
+    project.edit("tenants/test/acme.yaml", "desired: 1", "desired: 2");
+    project.assert_plan_is_empty();
+    project.edit("tenants/test/acme.yaml", "app:1.0", "app:1.1");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    assert_eq!(count(), 3);
+    project.assert_plan_is_empty();
+
+    bed().boto(
+        &account,
+        r#"
+aws("application-autoscaling").deregister_scalable_target(ServiceNamespace="ecs", ResourceId="service/test-cell-1-ig-1-acme/acme",
+    ScalableDimension="ecs:service:DesiredCount")
+"#,
+    );
+    assert_eq!(project.plan().ended(0).changed_fields(), ["service service: desired_count"]);
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    assert_eq!(count(), 2);
+}
+
+#[test]
+fn pruning_removes_those_without_a_spec() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    for name in ["acme", "globex", "initech"] {
+        tenant(&project, name);
+    }
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    std::fs::remove_file(project.path().join("tenants/test/acme.yaml")).unwrap();
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    assert_eq!(homes(&project, "test"), ["cell-1/ig-1: acme, globex, initech"]);
+    project.run(&["onboard", "--yes", "--prune", "tenants"]).ended(0);
+    assert_eq!(homes(&project, "test"), ["cell-1/ig-1: globex, initech"]);
+    project.assert_plan_is_empty();
+
+    // Specs that are gone, or never were where somebody looks, do not mean "remove everybody".
+    std::fs::create_dir(project.path().join("empty")).unwrap();
+    let before = standing(&account);
+    project.run(&["onboard", "--yes", "--prune", "empty"]).ended(1);
+    project.run(&["onboard", "--yes", "--prune", "nowhere"]).ended(1);
+    assert_eq!(standing(&account), before);
+}
+
+#[test]
+fn pruning_leaves_other_tiers_alone() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    let group = crate::scenes::made_group("ig-1", "10.30.0.0/16");
+    tier(&project, "other", &[crate::scenes::cell("cell-1", &account, &[group])], "");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    for (tier, name) in [("test", "acme"), ("test", "globex"), ("other", "initech")] {
+        tenant_of(&project, tier, name, "");
+    }
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    std::fs::remove_file(project.path().join("tenants/test/globex.yaml")).unwrap();
+    project.run(&["onboard", "--yes", "--prune", "tenants/test"]).ended(0);
+    assert_eq!(homes(&project, "test"), ["cell-1/ig-1: acme"]);
+    assert_eq!(homes(&project, "other"), ["cell-1/ig-1: initech"]);
+}
+
+#[test]
+fn offboarding_by_name_by_path_and_by_tier() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    let group = crate::scenes::made_group("ig-1", "10.30.0.0/16");
+    tier(&project, "other", &[crate::scenes::cell("cell-1", &account, &[group])], "");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    for (tier, name) in [("test", "acme"), ("test", "globex"), ("test", "wonka"), ("other", "acme")] {
+        tenant_of(&project, tier, name, "");
+    }
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let before = standing(&account);
+    // A name that lives twice is for the user to settle.
+    project.run(&["offboard", "--yes", "acme"]).ended(1).says("other, test").says("--tier");
+    // One that lives nowhere is gone already.
+    project.run(&["offboard", "--yes", "nobody"]).ended(0).says("nobody lives nowhere");
+    project.run(&["offboard", "--yes", "globex", "--tier", "other"]).ended(0).says("globex lives nowhere");
+    project.run(&["offboard", "--yes", "acme", "--tier", "third"]).ended(1).says("third");
+    assert_eq!(standing(&account), before);
+
+    project.run(&["offboard", "--yes", "acme", "--tier", "other"]).ended(0);
+    assert_eq!(
+        (homes(&project, "test"), homes(&project, "other")),
+        (vec!["cell-1/ig-1: acme, globex, wonka".into()], vec!["cell-1/ig-1: ".into()])
+    );
+    // A name needs no spec, a file names its tier.
+    std::fs::remove_file(project.path().join("tenants/test/wonka.yaml")).unwrap();
+    project.run(&["offboard", "--yes", "wonka"]).ended(0);
+    project.run(&["offboard", "--yes", "tenants/test/globex.yaml"]).ended(0);
+    assert_eq!(homes(&project, "test"), ["cell-1/ig-1: acme"]);
+    project.run(&["offboard", "--yes", "tenants/test"]).ended(0);
+    assert_eq!(homes(&project, "test"), ["cell-1/ig-1: "]);
+    project.run(&["offboard", "--yes", "--format", "json", "tenants/test"]).ended(0).json();
+}
+
+#[test]
+fn a_tier_with_tenants_is_not_destroyed_and_logs_stay() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let before = standing(&account);
+    let refused = project.run(&["destroy", "--yes", "--delete-logs", "test"]).ended(3);
+    refused.says("1 tenant lives in it (acme)").says("tierctl offboard acme --tier test");
+    assert_eq!(standing(&account), before);
+    project.run(&["offboard", "--yes", "acme"]).ended(0);
+    project.run(&["destroy", "--yes", "test"]).ended(0);
+    let left = standing(&account);
+    assert_eq!(all(&left, "loggroups").len(), 1);
+    assert_eq!(left.to_string().matches(r#"tierctl:tier"#).count(), 1, "only the logs are left: {left:#}");
+    // A tier that is made again takes its logs up again.
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    assert_eq!(project.run(&["plan", "--format", "json", "--only", "tier"]).ended(0).counts(), [0; 5]);
+    project.run(&["destroy", "--yes", "--delete-logs", "tiers/test.yaml"]).ended(0);
+    assert!(all(&standing(&account), "loggroups").is_empty());
+    project.run(&["destroy", "--yes", "test"]).ended(0);
+    project.run(&["destroy", "--yes", "third"]).ended(1).says("there is no spec of the tier third");
+}
