@@ -7,8 +7,8 @@ use crate::estate::{self, Facts, Group};
 use crate::plan::placement;
 use crate::report::calls_text;
 use crate::report::status::{CellStatus, InfraGroupStatus, Status, TenantStatus, TierStatus};
-use crate::resources::{Kind, service};
 use crate::resources::model::{Condition, Live, Scope};
+use crate::resources::{Kind, service};
 use crate::spec::model::TierSpec;
 
 /// Show what lives where

@@ -53,7 +53,8 @@ impl Resource for TargetSets {
     /// One call for each tenant that runs outside ECS; a target group without addresses has no targets.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let scope = reading.scope;
-        let has_cluster = |tenant: &Scope| reading.ours(Kind::Cluster).any(|cluster| cluster.owner().is_some_and(|key| key.scope == *tenant));
+        let has_cluster =
+            |tenant: &Scope| reading.ours(Kind::Cluster).any(|cluster| cluster.owner().is_some_and(|key| key.scope == *tenant));
         let registers = |tenant: &Scope| scope.address_tenants.contains(tenant) || scope.finds_address_tenants && !has_cluster(tenant);
         let groups: Vec<Live> =
             reading.ours(Kind::TargetGroup).filter(|group| group.owner().is_some_and(|key| registers(&key.scope))).cloned().collect();

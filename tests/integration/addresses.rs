@@ -23,7 +23,8 @@ fn deregistrations(account: &str) -> usize {
 fn status_looks_at_registered_addresses() {
     let project = Project::new();
     let account = registered(&project);
-    let tenant = || project.run(&["status", "--format", "json"]).ended(0).json()["tiers"][0]["cells"][0]["infra_groups"][0]["tenants"][0].clone();
+    let tenant =
+        || project.run(&["status", "--format", "json"]).ended(0).json()["tiers"][0]["cells"][0]["infra_groups"][0]["tenants"][0].clone();
     assert_eq!((tenant()["name"].as_str(), tenant()["ready"].as_bool()), (Some("fleet"), Some(true)), "{}", tenant());
 
     bed().boto(
