@@ -68,7 +68,8 @@ impl AwsError {
                 "check the credentials (`aws sts get-caller-identity`), renew them, then run the same command again".into()
             }
             Class::WrongAccount => {
-                "use credentials of that account (AWS_PROFILE), or give the cell an `assume_role` in the tier's spec; nothing was read".into()
+                "use credentials of that account (AWS_PROFILE), or give the cell an `assume_role` in the tier's spec; nothing was read"
+                    .into()
             }
             Class::Unreachable => {
                 "check the network and AWS_ENDPOINT_URL, then run the same command again: it picks up what is there".into()
