@@ -19,6 +19,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(60);
 /// A new role can be refused for up to two minutes; what is still refused then will be later too.
 const PATIENCE_WITH_PROPAGATION: Duration = Duration::from_secs(180);
+/// What was made a moment ago can be unknown to AWS for some seconds; what is unknown then is not there.
+const PATIENCE_WITH_READS: Duration = Duration::from_secs(20);
 
 pub(super) enum Ended {
     Done,
@@ -175,7 +177,8 @@ impl<'a> Pause<'a> {
     async fn after(&mut self, error: AwsError) -> Result<(), Ended> {
         let patience = match error.class {
             Class::Others => return Err(Ended::Held(error.to_string(), error.remedy())),
-            Class::NotYet | Class::NotFound if self.node.verb != Verb::Delete => PATIENCE_WITH_PROPAGATION,
+            Class::NotFound if self.node.verb != Verb::Delete => PATIENCE_WITH_READS,
+            Class::NotYet if self.node.verb != Verb::Delete => PATIENCE_WITH_PROPAGATION,
             Class::InUse | Class::Throttled | Class::NotYet => Duration::MAX,
             _ => return Err(error.into()),
         };
