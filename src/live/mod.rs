@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::aws::{AwsError, Reader};
 use crate::estate::{Facts, ForeignListener};
 use crate::resources::model::{Condition, Key, Live, Place};
-use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, prefix_lists, service, task_definition};
+use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, listener_rule, prefix_lists, service, task_definition};
 
 /// A place to read, and what for.
 #[derive(Debug, Clone)]
@@ -39,6 +39,8 @@ async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
         let read: Vec<Live> = read?.into_iter().flatten().collect();
         found.extend(read);
     }
+    let left_behind = listener_rule::left_behind(&Reading { aws: reader, place: reader.place(), scope, found: &found }).await?;
+    found.extend(left_behind);
     found.retain(|live| live.owner().is_none_or(|key| scope.wants(&key.scope)) || holds_name(live, scope));
     Ok(found)
 }

@@ -53,6 +53,8 @@ struct Calculation<'a> {
     states: BTreeMap<Key, State>,
     /// Values that have been chosen for things to be made.
     chosen: BTreeSet<(Scope, Kind, String)>,
+    /// What no spec names any more and tenants still need.
+    kept_for_tenants: BTreeSet<Key>,
     plan: Plan,
 }
 
@@ -72,7 +74,17 @@ impl<'a> Calculation<'a> {
             }
             ours.entry(key).or_default().push(item);
         }
-        Self { intent, live, ours, used, tenants, states: BTreeMap::new(), chosen: BTreeSet::new(), plan: Plan::default() }
+        Self {
+            intent,
+            live,
+            ours,
+            used,
+            tenants,
+            states: BTreeMap::new(),
+            chosen: BTreeSet::new(),
+            kept_for_tenants: BTreeSet::new(),
+            plan: Plan::default(),
+        }
     }
 
     fn run(mut self, desired: &[Desired]) -> Plan {
@@ -361,7 +373,10 @@ impl<'a> Calculation<'a> {
             }
             let guard = if removed { None } else { self.guard(&key, "deleted") };
             match guard {
-                Some(reason) => self.push(Action::Blocked, &key, None, Some(live.clone()), Vec::new(), Some(reason)),
+                Some(reason) => {
+                    self.kept_for_tenants.insert(key.clone());
+                    self.push(Action::Blocked, &key, None, Some(live.clone()), Vec::new(), Some(reason));
+                }
                 None => {
                     let reason = if removed { None } else { Some("no longer in the spec".to_string()) };
                     self.push(Action::Delete, &key, None, Some(live.clone()), Vec::new(), reason);
@@ -371,21 +386,26 @@ impl<'a> Calculation<'a> {
     }
 
     /// Where a part of an infra group cannot become what the spec says, the rest of it stays as it is too: half of a
-    /// new network under living tenants is worse than none.
+    /// new network under living tenants is worse than none, and so is a listener that stays while its path is closed.
     fn hold_back(&mut self) {
         let refused: BTreeMap<Scope, String> = self
             .plan
             .changes
             .iter()
-            .filter(|change| {
-                change.action == Action::Blocked && !change.is_tenants() && change.fields.iter().any(|field| field.forces_replacement)
+            .filter(|change| change.action == Action::Blocked && !change.is_tenants())
+            .filter_map(|change| {
+                let replaced = change.fields.iter().any(|field| field.forces_replacement);
+                let deleted = change.key().is_some_and(|key| self.kept_for_tenants.contains(&key));
+                let what = if replaced { "replaced" } else { "deleted" };
+                (replaced || deleted).then(|| {
+                    (change.scope.clone(), format!("{} {} of this infra group cannot be {what}", change.subject.name(), change.name))
+                })
             })
-            .map(|change| (change.scope.clone(), format!("{} {}", change.subject.name(), change.name)))
             .collect();
         for change in self.plan.changes.iter_mut().filter(|change| change.action != Action::Blocked) {
             if let Some(refused) = refused.get(&change.scope) {
                 change.action = Action::Blocked;
-                change.reason = Some(format!("held back, since {refused} of this infra group cannot be replaced"));
+                change.reason = Some(format!("held back, since {refused}"));
             }
         }
     }
