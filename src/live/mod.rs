@@ -40,6 +40,8 @@ async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
         let read: Vec<Live> = read?.into_iter().flatten().collect();
         found.extend(read);
     }
+    let left_behind = listener_rule::left_behind(&Reading { aws: reader, place: reader.place(), scope, found: &found }).await?;
+    found.extend(left_behind);
     found.retain(|live| live.owner().is_none_or(|key| scope.wants(&key.scope)) || holds_name(live, scope));
     Ok(found)
 }
