@@ -101,8 +101,15 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
         match limited(shared, polling(resource.condition(writer.reader(), &id, &wanted))).await {
             Ok(condition) => {
                 let Some(ended) = pause.until_ready(condition).await? else { continue };
-                if matches!(ended, Ended::Done) && limited(shared, resource.complete(writer, &id, &wanted)).await? {
-                    continue;
+                if matches!(ended, Ended::Done) {
+                    match limited(shared, resource.complete(writer, &id, &wanted)).await {
+                        Ok(false) => {}
+                        Ok(true) => continue,
+                        Err(error) => {
+                            pause.after(error).await?;
+                            continue;
+                        }
+                    }
                 }
                 return Ok(ended);
             }

@@ -548,5 +548,5 @@ fn some_of(names: &BTreeSet<String>) -> String {
 
 /// Fields whose change makes a new thing, by kind: for documents.
 pub fn replacing_fields(kind: Kind) -> impl Iterator<Item = &'static str> {
-    kind.resource().fields().iter().filter(|field| field.on_change == OnChange::Replace).map(|field| field.name)
+    kind.resource().fields().iter().filter(|field| field.on_change != OnChange::Update).map(|field| field.name)
 }

@@ -853,7 +853,6 @@ const OUT_OF_REACH: &[(&str, &str, &str)] = &[
     ("vpc", "enable_dns_hostnames", "always on, since private DNS needs it"),
     ("subnet", "availability_zone", "part of its name: another zone is another subnet"),
     ("subnet", "map_public_ip_on_launch", "always off"),
-    ("route_table", "routes", "only the way to the internet gateway, which keeps its id in another VPC"),
     ("security_group", "group_name", "follows from identity"),
     ("security_group", "description", "follows from the name"),
     ("security_group_rules", "direction", "part of its name"),

@@ -25,7 +25,7 @@ pub fn rows() -> Vec<Row> {
 fn tier_rows() -> Vec<Row> {
     vec![
         row("block of the VPC", "tiers/moved", "/cells/0/infra_groups/0/vpc/cidr", json!("10.30.0.0/16"), json!("10.31.0.0/16"))
-            .plans(["replace vpc vpc cidr_block", "update internet_gateway internet-gateway vpc_id"])
+            .plans(["replace vpc vpc cidr_block", "replace internet_gateway internet-gateway vpc_id", "replace route_table public routes"])
             .plans(SUBNETS.iter().flat_map(|name| ["vpc_id", "cidr_block"].map(|field| format!("replace subnet {name} {field}"))))
             .plans(
                 ["private", "public"]
@@ -95,6 +95,7 @@ fn tier_rows() -> Vec<Row> {
             json!({ "name": "far", "service": "{far}", "service_region": "eu-west-1", "port": 8443 }),
         )
         .plans(["replace vpc_endpoint far service_name", "replace vpc_endpoint far service_region"])
+        .back(["replace vpc_endpoint far service_name"])
         .reads("t.endpoint('far')['ServiceName']", json!("{bidder}"), json!("{far}")),
         row(
             "from interface to gateway",
@@ -154,9 +155,14 @@ fn tenant_rows() -> Vec<Row> {
 /// What the rows lean on beside what those of `fields` do.
 fn prepared(mut scene: Scene) -> Scene {
     scene.fact("bidder-2", bed().endpoint_service("us-east-1"));
-    scene.fact("far", bed().endpoint_service("eu-west-1"));
+    let far = format!("com.amazonaws.vpce.eu-west-1.vpce-svc-{}00003", scene.account);
+    bed().post(
+        "/testbed/endpoint-services",
+        &json!({ "name": far, "owner": "999999999999", "allowed_principals": ["*"], "supported_regions": ["us-east-1"] }),
+    );
+    scene.fact("far", far);
     for (name, number) in [("named", 1), ("named-2", 2)] {
-        let service = format!("com.amazonaws.vpce.us-east-1.vpce-svc-{}{number:05}", &scene.account);
+        let service = format!("com.amazonaws.vpce.us-east-1.vpce-svc-{}{number:05}", scene.account);
         let private = format!("bidder.{}.example.com", scene.account);
         bed().post(
             "/testbed/endpoint-services",
@@ -289,27 +295,21 @@ struct Refusal {
 
 fn refusals() -> Vec<Refusal> {
     let refusal = |name, tier, at, to, blocked| Refusal { name, tier, at, to, blocked };
+    let guest = || fields::guest()["cells"][0]["infra_groups"][0].clone();
     vec![
         refusal(
-            "another VPC",
+            "another block",
             "plain",
             "/cells/0/infra_groups/0/vpc/cidr",
             json!("10.49.0.0/16"),
-            &[
-                "vpc vpc",
-                "subnet private-us-east-1a",
-                "security_group tasks",
-                "security_group load-balancer",
-                "load_balancer load-balancer",
-                "listener port-80",
-            ],
+            &["vpc vpc", "subnet private-us-east-1a", "load_balancer load-balancer"],
         ),
         refusal(
             "another scheme",
             "secure",
             "/cells/0/infra_groups/0/load_balancer/scheme",
             json!("internet-facing"),
-            &["load_balancer load-balancer", "listener port-443", "listener port-80"],
+            &["load_balancer load-balancer"],
         ),
         refusal(
             "a zone less",
@@ -326,18 +326,18 @@ fn refusals() -> Vec<Refusal> {
             &["listener port-443"],
         ),
         refusal(
-            "another team's listener",
-            "plain",
-            "/cells/0/infra_groups/0/load_balancer",
-            json!({ "listener": "{listener}", "priorities": [1, 99] }),
-            &["load_balancer load-balancer", "security_group load-balancer", "listener port-80"],
-        ),
-        refusal(
             "another team's VPC",
             "plain",
             "/cells/0/infra_groups/0/vpc",
-            json!({ "id": "{vpc}", "subnets": ["{subnet-a}", "{subnet-b}"], "route_tables": ["{table-a}"] }),
-            &["vpc vpc", "subnet private-us-east-1a", "load_balancer load-balancer"],
+            guest()["vpc"].clone(),
+            &["vpc vpc", "subnet private-us-east-1a", "security_group tasks", "load_balancer load-balancer"],
+        ),
+        refusal(
+            "another team's VPC and listener",
+            "plain",
+            "/cells/0/infra_groups/0",
+            guest(),
+            &["vpc vpc", "security_group load-balancer", "load_balancer load-balancer", "listener port-80"],
         ),
     ]
 }
