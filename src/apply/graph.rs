@@ -60,7 +60,8 @@ enum Source {
 }
 
 impl Graph {
-    pub(super) fn new(plan: &Plan) -> Self {
+    /// Without `wait` nothing is only waited for.
+    pub(super) fn new(plan: &Plan, wait: bool) -> Self {
         let mut graph = Self { nodes: Vec::new(), needs: Vec::new(), sources: Vec::new() };
         let (mut makes, mut removes) = (BTreeMap::new(), BTreeMap::new());
         for (index, change) in plan.steps() {
@@ -88,7 +89,7 @@ impl Graph {
                 graph.needs[*remove].extend(released.chain(makes.get(&index)));
             }
         }
-        for (index, wait) in plan.waits.iter().enumerate() {
+        for (index, wait) in plan.waits.iter().enumerate().filter(|_| wait) {
             let key = &wait.desired.key;
             let node = Node { verb: Verb::Await, kind: key.kind, name: key.name.clone(), scope: key.scope.clone() };
             graph.add(node, Source::Wait(index));

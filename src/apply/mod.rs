@@ -125,7 +125,7 @@ pub async fn run(
     events: mpsc::UnboundedSender<Event>,
     interrupt: Interrupt,
 ) -> Outcome {
-    let graph = Graph::new(plan);
+    let graph = Graph::new(plan, options.wait);
     let shared = Arc::new(Shared {
         writers,
         ids: Mutex::new(plan.ids.clone()),

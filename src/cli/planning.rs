@@ -175,6 +175,13 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
                 }
             }
         }
+        if removes_tier {
+            // Also infra groups that have left the spec, in the cells that it still has.
+            let cells: BTreeSet<&str> = subject.tier.cells.iter().map(|cell| cell.name.as_str()).collect();
+            let owned = live.iter().filter_map(Live::owner).map(|key| key.scope.without_tenant());
+            let of_tier = owned.filter(|scope| scope.tier == *subject.tier.tier && cells.contains(scope.cell.as_str()));
+            intent.scopes.extend(of_tier.map(|scope| (scope, Treatment::Remove)));
+        }
         if purpose.manages_tenants() {
             let Placement { placed, blocked: unplaced } = placement::place(subject.tier, &subject.tenants, &live, &facts);
             blocked.extend(unplaced);

@@ -358,9 +358,12 @@ impl<'a> Builder<'a> {
                 vec![https, listener(80, "HTTP", redirect)]
             }
         };
+        // Nobody is sent to HTTPS before it answers.
+        let main = listener_key(&self.scope, main_port(self.group));
         for shape in listeners {
-            let name = listener_key(&self.scope, shape.port).name;
-            self.add(Kind::Listener, name, &shape);
+            let key = listener_key(&self.scope, shape.port);
+            let after = (key != main).then(|| main.clone());
+            self.add(Kind::Listener, key.name, &shape).after.extend(after);
         }
     }
 }

@@ -209,7 +209,7 @@ environment: {CACHE: "acme:6379"}
             for item in &estate {
                 for needed in item.needs() {
                     assert!(keys.contains(&needed), "{} needs {needed}, which nobody makes", item.key);
-                    let before = (needed.scope.is_tenant(), needed.kind) < (item.key.scope.is_tenant(), item.key.kind);
+                    let before = (needed.scope.is_tenant(), &needed) < (item.key.scope.is_tenant(), &item.key);
                     assert!(before, "{} is made before {needed}, which it needs", item.key);
                 }
             }

@@ -9,7 +9,7 @@ use super::{Action, Change, Intent, Plan, Subject, Treatment, Unclaimed, Wait, o
 use crate::estate::names;
 use crate::resources::Kind;
 use crate::resources::listener_rule;
-use crate::resources::model::{Condition, Desired, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_REVISION, choices};
+use crate::resources::model::{Condition, Desired, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_REVISION, choices, references};
 
 /// Why a role of ours under another name is not replaced.
 const ANOTHER_PLACE: &str = "its name stands for partition, account, Region and infra group, and one of these has changed: that is another \
@@ -269,7 +269,16 @@ impl<'a> Calculation<'a> {
 
     /// Why a thing cannot be made or changed: something that it needs does not exist and cannot be made.
     fn unmet(&self, desired: &Desired) -> Option<String> {
-        desired.needs().iter().find(|key| self.refused.contains(key)).map(|key| format!("it needs {key}, which cannot be made"))
+        if let Some(key) = desired.needs().iter().find(|key| self.refused.contains(key)) {
+            return Some(format!("it needs {key}, which cannot be made"));
+        }
+        let mut referred = BTreeSet::new();
+        desired.fields.values().for_each(|value| references(value, &mut referred));
+        let absent = referred.into_iter().find(|key| !self.states.contains_key(key))?;
+        Some(format!(
+            "it needs {absent}, which does not exist. Apply the tier first: `tierctl apply` with the spec of {}",
+            absent.scope.tier
+        ))
     }
 
     /// Why a name cannot be taken: somebody else's thing has it.
@@ -462,6 +471,20 @@ impl<'a> Calculation<'a> {
         for change in self.plan.changes.iter().filter(|change| change.action == Action::Blocked && change.is_tenants()) {
             let what = format!("{} {} of this tenant is blocked", change.subject.name(), change.name);
             held.entry(change.scope.clone()).or_insert(what);
+        }
+        // What of a held infra group would have been made or made anew is not there for its tenants.
+        let unmade: BTreeSet<Key> = self
+            .plan
+            .changes
+            .iter()
+            .filter(|change| held.contains_key(&change.scope) && matches!(change.action, Action::Create | Action::Replace))
+            .filter_map(Change::key)
+            .collect();
+        for change in self.plan.changes.iter().filter(|change| change.is_tenants()) {
+            let needs = change.desired.as_ref().map(Desired::needs).unwrap_or_default();
+            if let Some(key) = needs.iter().find(|key| unmade.contains(key)) {
+                held.entry(change.scope.clone()).or_insert_with(|| format!("{key} is held back"));
+            }
         }
         for change in self.plan.changes.iter_mut().filter(|change| change.action != Action::Blocked) {
             if let Some(cause) = held.get(&change.scope) {

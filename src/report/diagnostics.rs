@@ -1,11 +1,16 @@
 //! Findings as text in the look of the Rust compiler, and as JSON. Nothing is printed here.
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use crate::spec::diagnostic::Position;
 use crate::spec::{Finding, Findings, Severity, Source, Span};
+
+/// Bytes of a line beyond which it is quoted from, not drawn: drawing takes time with every character.
+const LONGEST_LINE: usize = 1000;
+/// Characters that are quoted before what is meant; twice as many after its start.
+const QUOTED_AROUND: usize = 30;
 
 /// Every finding with its line and remedy, then a line that counts them. Empty if there are none.
 pub fn render(findings: &Findings, colour: bool) -> String {
@@ -71,12 +76,34 @@ fn one(finding: &Finding, renderer: &Renderer) -> String {
     };
     let title = level.primary_title(shown(&finding.message)).id(finding.code);
     let help = Level::HELP.message(shown(&finding.remedy));
+    if let Some((position, start, line)) = finding.position.as_ref().and_then(long_line) {
+        let place = position.source.line_column(position.span.start);
+        let origin = Origin::path(position.source.path.display().to_string()).line(place.line).char_column(place.column);
+        let note = format!("out of a line of {} characters: {}", line.chars().count(), around(line, within(position.span, start, line)));
+        return renderer.render(&[title.element(origin).element(Level::NOTE.message(shown(&note))).element(help)]);
+    }
     let excerpts: Vec<Excerpt<'_>> = excerpts(finding);
     let group = match excerpts.as_slice() {
         [] => Group::with_title(title),
         excerpts => title.elements(excerpts.iter().map(Excerpt::snippet)),
     };
     renderer.render(&[group.element(help)])
+}
+
+/// The line that a finding is about, if it is too long to be drawn; and where it starts.
+fn long_line(position: &Position) -> Option<(&Position, u32, &str)> {
+    let (start, text) = position.source.line(position.source.line_column(position.span.start).line)?;
+    (text.len() > LONGEST_LINE).then_some((position, start, text))
+}
+
+/// What is meant, and a few words before and after it.
+fn around(line: &str, range: std::ops::Range<usize>) -> String {
+    let before: String = line[..range.start].chars().rev().take(QUOTED_AROUND).collect();
+    let before: String = before.chars().rev().collect();
+    let after: String = line[range.start..].chars().take(2 * QUOTED_AROUND).collect();
+    let start = if before.len() < range.start { "…" } else { "" };
+    let end = if range.start + after.len() < line.len() { "…" } else { "" };
+    format!("{start}{before}{after}{end}")
 }
 
 /// What a terminal must not interpret becomes visible; a file is not to be trusted with escape sequences.

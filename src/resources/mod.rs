@@ -83,6 +83,13 @@ kinds! {
     Service "service" service::Services;
 }
 
+impl Kind {
+    /// Whether things of this kind are a tenant's rather than their tier's.
+    pub fn is_tenants(self) -> bool {
+        matches!(self, Self::Cluster | Self::TargetGroup | Self::ListenerRule | Self::Targets | Self::TaskDefinition | Self::Service)
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

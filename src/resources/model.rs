@@ -109,6 +109,10 @@ impl Key {
             infra_group: tags.get(TAG_INFRA_GROUP)?.clone(),
             tenant: tags.get(TAG_TENANT).cloned(),
         };
+        // A tenant's thing that has lost its tenant's tag is not the tier's: nobody can say whose it is.
+        if kind.is_tenants() != scope.is_tenant() {
+            return None;
+        }
         Some(Self { scope, kind, name: tags.get(TAG_RESOURCE)?.clone() })
     }
 }

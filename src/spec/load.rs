@@ -88,7 +88,7 @@ pub fn load(request: &Request) -> Specs {
         (paths, _) => paths.to_vec(),
     };
     for path in &paths {
-        reader.path(&request.current_folder, path);
+        reader.path(&request.current_folder, path, request.paths.is_empty());
     }
     reader.find_tiers(&request.current_folder);
     reader.finish()
@@ -115,14 +115,15 @@ struct Reader {
 }
 
 impl Reader {
-    fn path(&mut self, current_folder: &Path, path: &Path) {
+    fn path(&mut self, current_folder: &Path, path: &Path, is_default: bool) {
         let place = current_folder.join(path);
         match place.metadata() {
             Ok(data) if data.is_dir() => {
                 let (files, problems) = files_below(&place);
                 let nothing = files.is_empty() && problems.is_empty();
                 self.findings.extend(problems);
-                if nothing {
+                // On the first day, and after the last tenant has gone, `tenants/` is empty and that is fine.
+                if nothing && !is_default {
                     self.findings.push(Finding::error(
                         "no-specs",
                         format!("{} holds no `.yaml` or `.yml` file", path.display()),
@@ -134,7 +135,13 @@ impl Reader {
                     self.file(&file, shown);
                 }
             }
-            Ok(_) => self.file(&place, path.to_path_buf()),
+            Ok(data) if data.is_file() => self.file(&place, path.to_path_buf()),
+            // A device or a pipe may never end.
+            Ok(_) => self.findings.push(Finding::error(
+                "unreadable",
+                format!("{} is neither a file nor a folder", path.display()),
+                "name the files or folders that hold the specs",
+            )),
             Err(error) => self.findings.push(unreadable(path, &error)),
         }
     }

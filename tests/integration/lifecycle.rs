@@ -20,7 +20,7 @@ fn from_nothing_to_nothing() {
     project.assert_plan_is_empty();
 
     let refused = project.run(&["destroy", "--yes", "test"]).ended(3);
-    assert!(refused.stdout.contains("2 tenants live in it (acme, globex)"), "{}", refused.stdout);
+    assert!(refused.stdout.contains("2 tenants live in the tier (acme, globex)"), "{}", refused.stdout);
 
     project.run(&["offboard", "--yes", "acme"]).ended(0);
     project.run(&["offboard", "--yes", "tenants/globex.yaml"]).ended(0);
