@@ -27,6 +27,8 @@ pub enum Class {
     Invalid,
     /// No credentials, or credentials that AWS does not accept any more.
     Credentials,
+    /// Good credentials, of another account than the spec says.
+    WrongAccount,
     /// No answer: whether the request took effect is unknown.
     Unreachable,
     /// Somebody else's thing is in the way: who owns it has to act.
@@ -64,6 +66,10 @@ impl AwsError {
             Class::Quota => "ask AWS for a higher quota, or add an infra group or a cell, then run the same command again".into(),
             Class::Credentials => {
                 "check the credentials (`aws sts get-caller-identity`), renew them, then run the same command again".into()
+            }
+            Class::WrongAccount => {
+                "use credentials of that account (AWS_PROFILE), or give the cell an `assume_role` in the tier's spec; nothing was read"
+                    .into()
             }
             Class::Unreachable => {
                 "check the network and AWS_ENDPOINT_URL, then run the same command again: it picks up what is there".into()

@@ -82,7 +82,7 @@ impl Session {
         if account != place.account {
             let who = identity.arn().unwrap_or("the credentials in use");
             let message = format!("{who} is in account {account}, and the spec says account {}", place.account);
-            return Err(AwsError::new("sts:GetCallerIdentity", place, Class::Credentials, message));
+            return Err(AwsError::new("sts:GetCallerIdentity", place, Class::WrongAccount, message));
         }
         macro_rules! client {
             ($sdk:ident) => {{

@@ -7,11 +7,12 @@ use crate::aws::{Access, Calls};
 
 /// Make tiers real, and only tiers
 ///
-/// Network, paths, endpoints, roles, load balancer and log group, once per infra group. Tenants are left alone.
+/// Network, endpoints, security groups, roles, load balancer and log group, once per infra group. What the spec no
+/// longer has is removed; an infra group or cell marked `retired: true` is taken down. Tenants are left alone.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Files and folders of tier specs
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     options: WriteOptions,

@@ -3,9 +3,12 @@ use std::path::PathBuf;
 use super::Context;
 use super::failure::{Exit, Failure};
 
-/// Print a script that completes tierctl's commands and flags in a shell
+/// Print a script that completes commands and flags in a shell
+///
+/// For bash, for example: tierctl completions bash > ~/.local/share/bash-completion/completions/tierctl
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
+    /// Shell that the script is for
     #[arg(value_enum)]
     shell: clap_complete::Shell,
 }
@@ -17,9 +20,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-/// Write the man pages into a folder
+/// Write the man pages of all commands into a folder
+///
+/// Then, for example: man FOLDER/tierctl-plan.1
 #[derive(Debug, clap::Args)]
 pub(super) struct ManArguments {
+    /// Folder to write into; it is made if it is not there
     folder: PathBuf,
 }
 

@@ -7,7 +7,8 @@ use crate::aws::{Access, Calls};
 
 /// Remove a tier
 ///
-/// Refuses while tenants live in it. Log groups stay unless --delete-logs is given.
+/// All of its infra groups, with everything that has tierctl's tags in them. Refuses while tenants live in it. Log
+/// groups stay unless --delete-logs is given.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Name of a tier with a spec in tiers/, or the file of its spec

@@ -30,13 +30,27 @@ use terminal::{ColorChoice, Format, Terminal};
 /// Stack of a worker thread: the SDK's futures are large in a debug build.
 const STACK_SIZE: usize = 8 * 1024 * 1024;
 
+const AFTER_HELP: &str = "\
+Examples:
+  tierctl validate
+  tierctl apply tiers/high-tps.yaml
+  tierctl onboard tenants/high-tps/acme.yaml
+  tierctl plan --detailed-exitcode
+
+Exit codes:
+  0    done, or nothing to do
+  1    error, failure, timeout, or wrong usage
+  2    changes are pending (plan --detailed-exitcode)
+  3    blocked: refused, or waiting for somebody else
+  130  interrupted";
+
 /// Wires the dependencies of a tier once, so that a tenant is one YAML file.
 ///
 /// Reads tier and tenant specs, compares them with live AWS (no state file: what is ours is known by tags), and
 /// makes the difference real. A rerun always picks up what is there.
 #[derive(Debug, Parser)]
 #[command(name = "tierctl", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done · 1 error · 2 changes pending (plan --detailed-exitcode) · 3 blocked · 130 interrupted")]
+#[command(after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -45,6 +59,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Form of the output: text to read, or JSON for programs
     #[arg(long, global = true, value_enum, default_value = "text")]
@@ -55,7 +70,7 @@ struct Global {
     /// Also print how many API calls were made, by service and action
     #[arg(short, long, global = true)]
     verbose: bool,
-    /// Requests to AWS that are under way at once
+    /// Requests that change something in AWS under way at once
     #[arg(long, global = true, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     parallelism: u16,
 }
@@ -71,7 +86,6 @@ enum Command {
     Status(status::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
-    #[command(hide = true)]
     Man(completions::ManArguments),
 }
 

@@ -6,13 +6,16 @@ use super::{Context, WriteOptions, planning, write};
 use crate::aws::{Access, Calls};
 
 /// Drain and remove tenants, and nothing else
+///
+/// A name is looked for in every tier that has a spec in tiers/. The tenant's logs stay, and so does its spec: delete
+/// the file, or the next onboarding brings the tenant back.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Names of tenants, or files and folders of their specs
     #[arg(required = true, value_name = "TENANT|PATH")]
     tenants: Vec<String>,
     /// Tier of the tenants, where a name lives in several
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     tier: Option<String>,
     #[command(flatten)]
     options: WriteOptions,

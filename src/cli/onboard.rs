@@ -8,11 +8,11 @@ use crate::aws::{Access, Calls};
 /// Make tenants real, new and changed alike
 ///
 /// Target group, listener rule, cluster, task definition and service, or registered addresses. Nothing of the tier
-/// is changed: a new tenant needs an infra group that is fully pre-integrated.
+/// is changed: a new tenant needs an infra group in which everything that it inherits is there and works.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Files and folders of tenant specs
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Also offboard tenants of the named tiers that have no spec
     #[arg(long)]

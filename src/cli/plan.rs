@@ -9,19 +9,23 @@ use crate::report::{calls_text, plan_json, plan_text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Only {
+    /// the tiers' own things: network, endpoints, roles, load balancers
     Tier,
+    /// the tenants' things
     Tenants,
 }
 
 /// Show what would change
 ///
-/// Compares the specs with live AWS. Writes nothing: read-only credentials are enough, and no lock is taken.
+/// Compares the specs with live AWS, and lists things with tierctl's tags that no spec names. Writes nothing:
+/// read-only credentials are enough, and no lock is taken.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Files and folders [default: tiers/ and tenants/]
+    /// Files and folders of specs [default: tiers/ and tenants/]
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Leave out the tenants, or the tiers
-    #[arg(long, value_enum)]
+    /// Plan only a part
+    #[arg(long, value_enum, value_name = "PART")]
     only: Option<Only>,
     /// End with exit code 2 if changes are pending
     #[arg(long)]

@@ -9,9 +9,13 @@ enum Of {
 }
 
 /// Print the JSON Schema of a kind of spec, for editors
+///
+/// An editor with the YAML language server completes and checks a spec whose first line is
+/// `# yaml-language-server: $schema=PATH`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    #[arg(value_enum)]
+    /// Kind of spec
+    #[arg(value_enum, value_name = "KIND")]
     of: Of,
 }
 

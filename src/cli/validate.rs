@@ -11,10 +11,12 @@ use crate::spec;
 
 /// Check specs without AWS
 ///
-/// Reports every problem in every file, each with its place, the line itself, and a remedy.
+/// Reports every problem in every file, each with its place, the line itself, and a remedy. Warnings do not change
+/// the exit code.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Files and folders [default: tiers/ and tenants/]
+    /// Files and folders of specs [default: tiers/ and tenants/]
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 

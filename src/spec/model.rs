@@ -243,7 +243,7 @@ pub enum RouteBy {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Monitoring {
-    /// Days that logs are kept, one of those CloudWatch Logs accepts. Default: logs never expire.
+    /// Days that logs are kept, one of those CloudWatch Logs accepts. Default: unmanaged (AWS: never expire).
     pub log_retention_days: Option<Located<u32>>,
     /// Container Insights of the tenants' clusters. Default: unmanaged, the account's setting.
     pub container_insights: Option<ContainerInsights>,

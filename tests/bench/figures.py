@@ -1,0 +1,294 @@
+"""Figures that the documents quote: `make bench`, or `figures.py BINARY [--markdown]`.
+
+Requests to AWS are those that tierctl counts itself (`run.calls` of its JSON), polls of waits apart. The AWS is the test
+bed's, so the counts are true and the times of requests are not: what is timed here needs no AWS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = "make bench ARGUMENTS=--markdown"
+DOCUMENT = ROOT / "docs" / "figures.md"
+
+TENANTS = 50
+SPECS = 2000
+STARTS = 20
+# What the project promises, by figure.
+LIMITS = {"plan": 80, "onboard": 25, "start": 20.0, "validate": 1.0, "memory": 150.0}
+
+ACCOUNT = "123456789012"
+TIER = """\
+tier: figures
+region: us-east-1
+tags:
+  team: platform
+downstreams:
+  - {{name: bidder, service: {service}, port: 8443}}
+  - {{name: ecr-api, service: ecr.api, port: 443, private_dns: true}}
+  - {{name: ecr-dkr, service: ecr.dkr, port: 443, private_dns: true}}
+  - {{name: logs, service: logs, port: 443, private_dns: true}}
+  - {{name: secrets, service: secretsmanager, port: 443, private_dns: true}}
+  - {{name: images, service: s3, gateway: true}}
+roles:
+  task:
+    statements:
+      - {{effect: Allow, actions: ["s3:GetObject"], resources: ["arn:aws:s3:::artifacts/*"]}}
+  execution:
+    managed_policies: [arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy]
+tenants:
+  max_per_infra_group: 100
+cells:
+"""
+GROUP = """\
+      - name: ig-{number}
+        vpc: {{cidr: 10.{block}.0.0/16, zones: [us-east-1a, us-east-1b]}}
+"""
+TENANT = """\
+tenant: tenant-{number}
+tier: figures
+placement: {{cell: cell-{cell}, infra_group: ig-{group}}}
+service:
+  image: registry.example.com/ad-server:1.42.0
+  port: 8080
+  cpu: 256
+  memory: 512
+  desired: 1
+  health_check: {{path: /healthz}}
+environment:
+  CACHE_ENDPOINT: tenant-{number}.cache.internal:6379
+"""
+
+
+def tier(cells: int, groups: int, service: str) -> str:
+    text = TIER.format(service=service)
+    for cell in range(1, cells + 1):
+        account = str(int(ACCOUNT) + cell - 1)
+        text += f'  - name: cell-{cell}\n    account: "{account}"\n    infra_groups:\n'
+        first = (cell - 1) * groups
+        text += "".join(GROUP.format(number=number, block=first + number) for number in range(1, groups + 1))
+    return text
+
+
+class Project:
+    """A folder with specs, and tierctl run in it with nothing of the user's AWS settings."""
+
+    def __init__(self, binary: Path, folder: Path, endpoint: str = "") -> None:
+        self.binary, self.folder = binary, folder
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        nowhere = str(folder / "none")
+        self.environment = kept | {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "figures",
+            "AWS_SECRET_ACCESS_KEY": "figures",
+            "AWS_CONFIG_FILE": nowhere,
+            "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+        }
+
+    def write(self, path: str, text: str) -> None:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def run(self, *arguments: str) -> str:
+        ended = subprocess.run(
+            [self.binary, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ended.returncode != 0:
+            sys.exit(f"tierctl {' '.join(arguments)} ended with {ended.returncode}\n{ended.stdout}{ended.stderr}")
+        return ended.stdout
+
+    def json(self, *arguments: str) -> dict:
+        return json.loads(self.run(*arguments, "--format", "json"))
+
+
+def start_bed(folder: Path) -> tuple[subprocess.Popen, str]:
+    port = folder / "port"
+    bed = subprocess.Popen(
+        [sys.executable, "-m", "testbed", "--port", "0", "--port-file", str(port), "--exit-with-parent"],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "tests"), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+    )
+    while not port.exists():
+        if bed.poll() is not None:
+            sys.exit("the emulated AWS did not start")
+        time.sleep(0.1)
+    return bed, f"http://127.0.0.1:{port.read_text().strip()}"
+
+
+def make_service(endpoint: str, name: str) -> None:
+    body = json.dumps({"name": name, "owner": "999999999999", "allowed_principals": ["*"]}).encode()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.open(urllib.request.Request(f"{endpoint}/testbed/endpoint-services", body), timeout=60).read()
+
+
+def counted(answer: dict) -> tuple[int, int]:
+    def total(services: dict) -> int:
+        return sum(count for actions in services.values() for count in actions.values())
+
+    return total(answer["run"]["calls"]), total(answer["run"]["polls"])
+
+
+def count_calls(binary: Path, folder: Path) -> dict[str, tuple[int, int]]:
+    """Calls and polls of a plan without changes, and of onboarding one more tenant."""
+    bed, endpoint = start_bed(folder)
+    try:
+        service = "com.amazonaws.vpce.us-east-1.vpce-svc-0a1b2c3d4e5f60718"
+        make_service(endpoint, service)
+        project = Project(binary, folder, endpoint)
+        project.write("tiers/figures.yaml", tier(1, 1, service))
+        for number in range(1, TENANTS + 1):
+            project.write(f"tenants/tenant-{number}.yaml", TENANT.format(number=number, cell=1, group=1))
+        project.run("apply", "--yes", "tiers")
+        project.run("onboard", "--yes", "tenants")
+        plan = project.json("plan")
+        if plan["changes"]:
+            sys.exit(f"the second plan is not empty: {plan['summary']}")
+        number = TENANTS + 1
+        project.write(f"tenants/tenant-{number}.yaml", TENANT.format(number=number, cell=1, group=1))
+        onboarded = project.json("onboard", "--yes", f"tenants/tenant-{number}.yaml")
+        return {"plan": counted(plan), "onboard": counted(onboarded)}
+    finally:
+        bed.terminate()
+        bed.wait()
+
+
+def start_time(binary: Path) -> float:
+    """Milliseconds until `tierctl --version` has ended: the median."""
+    times = []
+    for _ in range(STARTS):
+        started = time.perf_counter()
+        subprocess.run([binary, "--version"], stdout=subprocess.DEVNULL, check=True)
+        times.append((time.perf_counter() - started) * 1000)
+    return statistics.median(times)
+
+
+def validation(binary: Path, folder: Path) -> tuple[float, float]:
+    """Seconds and megabytes that `validate` of many tenants takes."""
+    per_group, groups = 50, 20
+    project = Project(binary, folder)
+    service = "com.amazonaws.vpce.us-east-1.vpce-svc-0a1b2c3d4e5f60718"
+    project.write("tiers/figures.yaml", tier(SPECS // (per_group * groups), groups, service))
+    for number in range(SPECS):
+        group, cell = number // per_group % groups + 1, number // (per_group * groups) + 1
+        project.write(f"tenants/tenant-{number}.yaml", TENANT.format(number=number, cell=cell, group=group))
+    project.run("validate")  # the files are in the cache from here on
+    started = time.perf_counter()
+    child = subprocess.Popen([binary, "validate"], cwd=folder, env=project.environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - started
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        sys.exit(f"tierctl validate ended with {child.returncode}")
+    return seconds, megabytes(usage)
+
+
+def megabytes(usage: resource.struct_rusage) -> float:
+    # Kilobytes on Linux, bytes on macOS.
+    return usage.ru_maxrss / (1_000_000 if sys.platform == "darwin" else 1_000)
+
+
+def machine(binary: Path) -> str:
+    version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    build = binary.parent.name
+    model = ""
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    processor = f"{os.cpu_count()} processors" + (f" ({model})" if model else "")
+    size = binary.stat().st_size / 1_000_000
+    return f"{version}, {build} build of {size:.0f} MB, on {platform.system()} {platform.machine()}, {processor}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Prints the figures that the documents quote.")
+    parser.add_argument("binary", type=Path, help="the tierctl to measure")
+    parser.add_argument("--markdown", action="store_true", help=f"also write {DOCUMENT.relative_to(ROOT)}")
+    options = parser.parse_args()
+    binary = options.binary.resolve()
+    with tempfile.TemporaryDirectory(prefix="tierctl-figures.") as name:
+        folder = Path(name)
+        (folder / "aws").mkdir()
+        (folder / "many").mkdir()
+        calls = count_calls(binary, folder / "aws")
+        started = start_time(binary)
+        seconds, memory = validation(binary, folder / "many")
+
+    def with_polls(figure: str) -> str:
+        count, polls = calls[figure]
+        return f"{count} calls" + (f" (and {polls} polls)" if polls else "")
+
+    rows = [
+        (
+            f"plan without changes: one infra group, 6 endpoints, {TENANTS} tenants",
+            with_polls("plan"),
+            calls["plan"][0],
+            f"{LIMITS['plan']} calls",
+            LIMITS["plan"],
+        ),
+        (
+            f"onboarding one tenant, with a placement, beside {TENANTS} others",
+            with_polls("onboard"),
+            calls["onboard"][0],
+            f"{LIMITS['onboard']} calls",
+            LIMITS["onboard"],
+        ),
+        (f"`tierctl --version`, median of {STARTS}", f"{started:.1f} ms", started, f"{LIMITS['start']:.0f} ms", LIMITS["start"]),
+        (
+            f"`tierctl validate` of {SPECS:,} tenant files",
+            f"{seconds:.2f} s",
+            seconds,
+            f"{LIMITS['validate']:.0f} s",
+            LIMITS["validate"],
+        ),
+        ("its memory at the peak", f"{memory:.0f} MB", memory, f"{LIMITS['memory']:.0f} MB", LIMITS["memory"]),
+    ]
+    about = machine(binary)
+    width = max(len(row[0]) for row in rows)
+    print(about)
+    for text, shown, value, limit, bound in rows:
+        print(f"  {text.replace('`', ''):<{width}}  {shown:>22}  {'within' if value <= bound else 'OVER'} {limit}")
+    if options.markdown:
+        lines = [
+            "# Figures",
+            "",
+            f"Printed and written by `{COMMAND}`; do not edit.",
+            "",
+            f"{about}.",
+            "",
+            "| what | figure | at most |",
+            "|---|---:|---:|",
+            *(f"| {text} | {shown} | {limit} |" for text, shown, _, limit, _ in rows),
+            "",
+            "Calls are requests to AWS, counted in the client with their retries; polls ask whether something is ready, and",
+            "depend on how long AWS takes.",
+            "",
+        ]
+        DOCUMENT.parent.mkdir(exist_ok=True)
+        DOCUMENT.write_text("\n".join(lines), encoding="utf-8")
+    return int(any(value > bound for _, _, value, _, bound in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

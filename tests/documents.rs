@@ -1,0 +1,259 @@
+//! Documents that are made from the program: the checked-in files are current, and what the others say of the
+//! program is so. `UPDATE_GENERATED=1` writes the generated ones anew.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, Command};
+use tierctl::spec::reference::reference_markdown;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_default()
+}
+
+#[track_caller]
+fn assert_current(path: &str, text: &str) {
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        std::fs::create_dir_all(root().join(path).parent().unwrap()).unwrap();
+        std::fs::write(root().join(path), text).unwrap();
+    }
+    assert!(read(path) == text, "{path} is out of date: run `make docs`");
+}
+
+#[test]
+fn the_spec_reference_is_current() {
+    assert_current("docs/spec-reference.md", &reference_markdown());
+}
+
+#[test]
+fn the_command_reference_is_current() {
+    assert_current("docs/commands.md", &commands_markdown());
+}
+
+#[test]
+fn the_permissions_are_current() {
+    assert_current("docs/permissions.md", &permissions_markdown());
+}
+
+#[test]
+fn every_command_and_flag_is_described() {
+    let mut command = tierctl::cli::command();
+    command.build();
+    for sub in command.get_subcommands() {
+        assert!(sub.get_about().is_some(), "{} is not described", sub.get_name());
+        for argument in sub.get_arguments() {
+            assert!(argument.get_help().is_some(), "{} of {} is not described", argument.get_id(), sub.get_name());
+        }
+    }
+}
+
+/// `tierctl man` and `tierctl completions` know every command.
+#[test]
+fn man_pages_and_completions_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let man = folder.path().join("man");
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_tierctl")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["man", man.to_str().unwrap()]);
+    let scripts: Vec<String> = ["bash", "elvish", "fish", "powershell", "zsh"].iter().map(|shell| run(&["completions", shell])).collect();
+    for name in commands() {
+        let page = std::fs::read_to_string(man.join(format!("tierctl-{name}.1"))).unwrap();
+        assert!(page.contains(".SH NAME"), "{page}");
+        assert!(scripts.iter().all(|script| script.contains(&name)), "{name} is missing in a completion script");
+    }
+}
+
+/// A reader of the README can rely on it: the files that it leads to are there, and it names every command.
+#[test]
+fn links_lead_somewhere() {
+    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/commands.md", "docs/spec-reference.md"] {
+        let text = read(document);
+        let folder: PathBuf = root().join(document).parent().unwrap().into();
+        let anchors: BTreeSet<String> = text.lines().filter(|line| line.starts_with('#')).map(anchor).collect();
+        // What stands in backquotes is no link.
+        let prose: String = text.split('`').step_by(2).collect::<Vec<_>>().join("`");
+        for link in prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            match link.strip_prefix('#') {
+                Some(part) => assert!(anchors.contains(part), "{document} leads to its part {part}, which is not there"),
+                None if link.contains("://") => {}
+                None => assert!(folder.join(link.split('#').next().unwrap()).exists(), "{document} leads to {link}, which is not there"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_names_every_command_and_dependency() {
+    let readme = read("README.md");
+    for name in commands() {
+        assert!(readme.contains(&format!("`{name}")) || readme.contains(&format!("tierctl {name}")), "{name} is missing");
+    }
+    let manifest = read("Cargo.toml");
+    let dependencies = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    for name in dependencies.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name) {
+        assert!(readme.contains(&format!("`{name}`")), "the README does not say why {name} was chosen");
+    }
+}
+
+/// Every action that the program can ask AWS for, as an IAM policy writes it: read off the calls of its clients.
+fn actions() -> BTreeSet<String> {
+    const CLIENTS: &[(&str, &str)] = &[
+        (".scaling().", "application-autoscaling"),
+        (".ec2().", "ec2"),
+        (".ecs().", "ecs"),
+        (".elb().", "elasticloadbalancing"),
+        (".iam().", "iam"),
+        (".logs().", "logs"),
+    ];
+    let mut found = BTreeSet::from(["sts:GetCallerIdentity".to_string()]);
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let code: String = std::fs::read_to_string(entry).unwrap().split_whitespace().collect();
+            for (client, service) in CLIENTS {
+                let calls = code.split(client).skip(1).filter_map(|rest| rest.split_once("()").map(|(name, _)| name));
+                let calls = calls.filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+                found.extend(calls.map(|name| format!("{service}:{}", camel_case(name))));
+            }
+        }
+    }
+    found
+}
+
+fn camel_case(name: &str) -> String {
+    name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
+
+fn permissions_markdown() -> String {
+    let is_read = |action: &String| ["Describe", "List", "Get"].iter().any(|verb| action.split(':').nth(1).unwrap().starts_with(verb));
+    let (reads, writes): (Vec<String>, Vec<String>) = actions().into_iter().partition(is_read);
+    assert!(reads.len() > 20 && writes.len() > 40, "{reads:?} {writes:?}");
+    let mut text = String::from(
+        "# Permissions\n\n\
+         Generated from the requests that tierctl makes; do not edit.\n\n\
+         `validate`, `schema`, `completions` and `man` need none. A cell with an `assume_role` needs `sts:AssumeRole` on that role, \
+         for the credentials that tierctl is started with.\n\n\
+         ## To read\n\n\
+         `plan` and `status` need these and no other; AWS's managed policy `ReadOnlyAccess` has them all.\n\n```text\n",
+    );
+    text.extend(reads.iter().map(|action| format!("{action}\n")));
+    text.push_str(
+        "```\n\n## To write\n\n\
+         `apply`, `onboard`, `offboard` and `destroy` need those above, and these:\n\n```text\n",
+    );
+    text.extend(writes.iter().map(|action| format!("{action}\n")));
+    text.push_str(
+        "```\n\n\
+         And besides, since AWS asks for them on the way:\n\n\
+         - `iam:PassRole` on `arn:aws:iam::*:role/tierctl/*`, since tasks run with these roles.\n\
+         - `iam:CreateServiceLinkedRole` for `ecs.amazonaws.com` and `elasticloadbalancing.amazonaws.com`, the first time in an account.\n\
+         - For access logs a bucket policy that lets Elastic Load Balancing write; the bucket's owner sets it.\n\n\
+         Roles have the path `/tierctl/<tier>/<cell>/<infra-group>/`, log groups that name, and everything that is made is tagged as it \
+         is made: conditions on `aws:RequestTag/tierctl:tier` and `aws:ResourceTag/tierctl:tier` can narrow the rest.\n",
+    );
+    text
+}
+
+fn commands() -> Vec<String> {
+    tierctl::cli::command().get_subcommands().map(|command| command.get_name().to_string()).collect()
+}
+
+/// As GitHub makes them.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Every command with its arguments, flags and defaults.
+fn commands_markdown() -> String {
+    let mut command = tierctl::cli::command().term_width(100);
+    command.build();
+    let mut text = String::from("# Commands\n\nGenerated from the command line itself; do not edit.\n");
+    let _ = write!(text, "\n{}\n", command.get_long_about().unwrap());
+    text.push_str("\n| command | what it does |\n|---|---|\n");
+    for sub in command.get_subcommands() {
+        let _ = writeln!(text, "| [`{0}`](#tierctl-{0}) | {1} |", sub.get_name(), sub.get_about().unwrap());
+    }
+    let after = command.get_after_help().unwrap().to_string();
+    let (examples, exit_codes) = after.split_once("\n\n").unwrap();
+    for part in [examples, exit_codes] {
+        let (title, lines) = part.split_once(":\n").unwrap();
+        let lines: Vec<&str> = lines.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)).collect();
+        let _ = write!(text, "\n## {title}\n\n```text\n{}\n```\n", lines.join("\n"));
+    }
+    text.push_str("\n## Options of every command\n\n");
+    table(&mut text, command.get_arguments().filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version")));
+    for sub in command.get_subcommands_mut() {
+        section(&mut text, sub);
+    }
+    text
+}
+
+fn section(text: &mut String, command: &mut Command) {
+    let usage = command.render_usage().to_string().replace("Usage: ", "").replace(" [OPTIONS]", "");
+    let about = command.get_about().unwrap().to_string();
+    let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+    let rest = long.strip_prefix(&about).unwrap_or(&long).trim();
+    let _ = write!(text, "\n## tierctl {}\n\n{about}.\n", command.get_name());
+    let options: Vec<&Arg> = command.get_arguments().filter(|argument| is_own(argument)).collect();
+    let has_flags = options.iter().any(|argument| !argument.is_positional());
+    let usage = if has_flags { usage.replacen(command.get_name(), &format!("{} [OPTIONS]", command.get_name()), 1) } else { usage };
+    let _ = write!(text, "\n```text\n{usage}\n```\n");
+    if !rest.is_empty() {
+        let _ = write!(text, "\n{rest}\n");
+    }
+    if !options.is_empty() {
+        text.push('\n');
+        table(text, options.into_iter());
+    }
+}
+
+/// Neither of every command nor `--help`.
+fn is_own(argument: &Arg) -> bool {
+    !argument.is_global_set() && !matches!(argument.get_id().as_str(), "help" | "version")
+}
+
+fn table<'a>(text: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
+    text.push_str("| | |\n|---|---|\n");
+    for argument in arguments {
+        let mut meaning = argument.get_help().unwrap().to_string();
+        let values = argument.get_possible_values();
+        if argument.get_action().takes_values() && !values.is_empty() {
+            let each = values.iter().map(|value| match value.get_help() {
+                Some(help) => format!("`{}` ({help})", value.get_name()),
+                None => format!("`{}`", value.get_name()),
+            });
+            let _ = write!(meaning, ": {}", each.collect::<Vec<_>>().join(", "));
+        }
+        let defaults: Vec<String> = argument.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
+        if argument.get_action().takes_values() && !defaults.is_empty() {
+            let _ = write!(meaning, ". Default: {}", defaults.join(", "));
+        }
+        let _ = writeln!(text, "| {} | {} |", written(argument), meaning.replace('|', "\\|"));
+    }
+}
+
+/// As `-y`, `--yes` or `--timeout DURATION`.
+fn written(argument: &Arg) -> String {
+    let names = argument.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    if argument.is_positional() {
+        return format!("`{names}`").replace('|', "\\|");
+    }
+    let value = if matches!(argument.get_action(), ArgAction::SetTrue) { String::new() } else { format!(" {names}") };
+    let short = argument.get_short().map(|short| format!("`-{short}`, ")).unwrap_or_default();
+    format!("{short}`--{}{value}`", argument.get_long().unwrap())
+}
