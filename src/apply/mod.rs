@@ -139,6 +139,7 @@ pub async fn run(
     let mut done: BTreeSet<usize> = BTreeSet::new();
     let mut lost: BTreeMap<usize, usize> = BTreeMap::new();
     let mut running: JoinSet<(usize, Node, Ended)> = JoinSet::new();
+    let mut started: BTreeMap<tokio::task::Id, usize> = BTreeMap::new();
     let (made_sender, mut made) = mpsc::unbounded_channel::<usize>();
     let mut is_told = false;
     loop {
@@ -148,7 +149,7 @@ pub async fn run(
             for index in ready {
                 left.remove(&index);
                 let (shared, work, made) = (shared.clone(), graph.work(plan, index), made_sender.clone());
-                running.spawn(async move {
+                let task = running.spawn(async move {
                     let node = work.node.clone();
                     let ended = step::run(&shared, work, &|| {
                         let _ = made.send(index);
@@ -156,6 +157,7 @@ pub async fn run(
                     .await;
                     (index, node, ended)
                 });
+                started.insert(task.id(), index);
             }
         }
         tokio::select! {
@@ -172,9 +174,20 @@ pub async fn run(
             Some(index) = made.recv() => {
                 done.insert(index);
             }
-            next = running.join_next() => match next {
-                None => break,
-                Some(Ok((index, node, ended))) => match ended {
+            next = running.join_next_with_id() => {
+                let (index, node, ended) = match next {
+                    None => break,
+                    Some(Ok((id, ended))) => {
+                        started.remove(&id);
+                        ended
+                    }
+                    Some(Err(error)) => {
+                        let Some(index) = started.remove(&error.id()) else { continue };
+                        let ended = Ended::Failed(format!("tierctl failed in this step: {error}"), "report this, and run again".into());
+                        (index, graph.nodes[index].clone(), ended)
+                    }
+                };
+                match ended {
                     Ended::Done => {
                         done.insert(index);
                         outcome.done.push(node);
@@ -187,12 +200,16 @@ pub async fn run(
                         outcome.failed.push(Undone { node, reason, remedy });
                         lose(&graph, index, &done, &mut left, &mut lost);
                     }
-                },
-                Some(Err(_)) => {}
-            },
+                }
+            }
         }
     }
     outcome.interrupted = interrupt.stop.is_cancelled() && !left.is_empty() || interrupt.kill.is_cancelled();
+    // Only a second Ctrl-C leaves any.
+    for index in started.into_values() {
+        let reason = "stopped while it ran: whether it took effect is unknown".to_string();
+        outcome.not_started.push(Undone { node: graph.nodes[index].clone(), reason, remedy: String::new() });
+    }
     for (index, cause) in lost {
         let reason = format!("needs {}", graph.nodes[cause]);
         outcome.not_started.push(Undone { node: graph.nodes[index].clone(), reason, remedy: String::new() });

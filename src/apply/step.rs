@@ -19,6 +19,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(60);
 /// A new role can be refused for up to two minutes; what is still refused then will be later too.
 const PATIENCE_WITH_PROPAGATION: Duration = Duration::from_secs(180);
+/// What was made a moment ago can be unknown to AWS for some seconds; what is unknown then is not there.
+const PATIENCE_WITH_READS: Duration = Duration::from_secs(20);
 
 pub(super) enum Ended {
     Done,
@@ -99,8 +101,15 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
         match limited(shared, polling(resource.condition(writer.reader(), &id, &wanted))).await {
             Ok(condition) => {
                 let Some(ended) = pause.until_ready(condition).await? else { continue };
-                if matches!(ended, Ended::Done) && limited(shared, resource.complete(writer, &id, &wanted)).await? {
-                    continue;
+                if matches!(ended, Ended::Done) {
+                    match limited(shared, resource.complete(writer, &id, &wanted)).await {
+                        Ok(false) => {}
+                        Ok(true) => continue,
+                        Err(error) => {
+                            pause.after(error).await?;
+                            continue;
+                        }
+                    }
                 }
                 return Ok(ended);
             }
@@ -176,7 +185,8 @@ impl<'a> Pause<'a> {
         let patience = match error.class {
             // Somebody else's thing is in the way or has the name.
             Class::Others | Class::Exists => return Err(Ended::Held(error.to_string(), error.remedy())),
-            Class::NotYet | Class::NotFound if self.node.verb != Verb::Delete => PATIENCE_WITH_PROPAGATION,
+            Class::NotFound if self.node.verb != Verb::Delete => PATIENCE_WITH_READS,
+            Class::NotYet if self.node.verb != Verb::Delete => PATIENCE_WITH_PROPAGATION,
             Class::InUse | Class::Throttled | Class::NotYet => Duration::MAX,
             _ => return Err(error.into()),
         };

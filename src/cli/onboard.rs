@@ -27,6 +27,15 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         // A folder that has lost its specs must not read as "remove everybody".
         return Err(Failure::usage("no tenant spec was found in what was named", "name the tenants' files or their folder"));
     }
+    // "Without a spec" has to mean more than "not in the one file that was named".
+    if arguments.prune
+        && let Some(file) = arguments.paths.iter().find(|path| !context.current_folder.join(path).is_dir())
+    {
+        return Err(Failure::usage(
+            format!("--prune offboards every tenant that is not in what was named, and {} is a single file", file.display()),
+            "name the folder with all of the tier's tenants, or offboard tenants by name",
+        ));
+    }
     let subjects = planning::subjects(&specs);
     let subjects: Vec<_> = subjects.into_iter().filter(|subject| !subject.tenants.is_empty()).collect();
     let calls = Calls::default();

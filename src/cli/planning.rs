@@ -143,7 +143,8 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
     }
 
     let mut notes = PlanNotes::default();
-    let mut intent = Intent { lists_tenants: purpose.manages_tenants(), ..Intent::default() };
+    let removes_tier = matches!(purpose, Purpose::Destroy { .. });
+    let mut intent = Intent { lists_tenants: purpose.manages_tenants(), removes_tier, ..Intent::default() };
     let mut desired: Vec<Desired> = Vec::new();
     let mut blocked: Vec<Change> = Vec::new();
     let mut warnings: Vec<String> = unseen;
@@ -202,11 +203,13 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
                 notes.inherited.insert(scope, inherited(tenant.group, tier_part));
                 desired.extend(estate::of_tenant(tenant.group, tenant.tenant, &facts));
             }
-            intent.named.extend(named);
-            // A tenant that cannot be placed still has a spec: what it has is not unclaimed.
+            // A tenant that cannot be placed still has a spec: what it has, wherever it is, is not unclaimed.
+            let placed: BTreeSet<&str> = placed.iter().map(|placed| placed.tenant.tenant.as_str()).collect();
             for group in Group::all_of(subject.tier) {
-                intent.named.extend(subject.tenants.iter().map(|tenant| group.scope().with_tenant(&tenant.tenant)));
+                let unplaced = subject.tenants.iter().filter(|tenant| !placed.contains(tenant.tenant.as_str()));
+                intent.named.extend(unplaced.map(|tenant| group.scope().with_tenant(&tenant.tenant)));
             }
+            intent.named.extend(named);
             if let Purpose::Onboard { prune: true } = purpose {
                 let specified: BTreeSet<&str> = subject.tenants.iter().map(|tenant| tenant.tenant.as_str()).collect();
                 for group in &groups {

@@ -155,5 +155,10 @@ impl Terminal {
 
 fn terminal_width() -> usize {
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    asked.unwrap_or_else(|| comfy_table::Table::new().width().map_or(PIPE_WIDTH, usize::from)).max(40)
+    let mut table = comfy_table::Table::new();
+    // Progress is drawn on the terminal where the data goes into a pipe.
+    if !io::stdout().is_terminal() {
+        table.use_stderr();
+    }
+    asked.unwrap_or_else(|| table.width().map_or(PIPE_WIDTH, usize::from)).max(40)
 }

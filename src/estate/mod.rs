@@ -112,7 +112,7 @@ pub fn of_tenant(group: Group<'_>, tenant: &TenantSpec, facts: &Facts) -> Vec<De
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should say where")]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod tests {
     use std::path::PathBuf;
 

@@ -21,8 +21,9 @@ pub struct Request {
 pub async fn read(requests: &[Request]) -> Result<Vec<Live>, AwsError> {
     let places = try_join_all(requests.iter().map(read_place)).await?;
     let mut live: Vec<Live> = places.into_iter().flatten().collect();
-    live.sort_by(|a, b| (a.kind, &a.place, &a.id).cmp(&(b.kind, &b.place, &b.id)));
-    live.dedup_by(|a, b| (a.kind, &a.place, &a.id) == (b.kind, &b.place, &b.id));
+    // Roles are an account's, not a Region's: two cells of one account read the same ones.
+    live.sort_by(|a, b| (a.kind, &a.id, &a.place).cmp(&(b.kind, &b.id, &b.place)));
+    live.dedup_by(|a, b| a.kind == b.kind && a.id == b.id);
     Ok(live)
 }
 
@@ -39,6 +40,8 @@ async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
         let read: Vec<Live> = read?.into_iter().flatten().collect();
         found.extend(read);
     }
+    let left_behind = listener_rule::left_behind(&Reading { aws: reader, place: reader.place(), scope, found: &found }).await?;
+    found.extend(left_behind);
     found.retain(|live| live.owner().is_none_or(|key| scope.wants(&key.scope)) || holds_name(live, scope));
     Ok(found)
 }
@@ -58,7 +61,8 @@ async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Re
         .filter(|live| is_tagged_apart(live))
         // For one tenant the rules of its neighbours need no owner: those that lead to its own target group do.
         .filter(|live| {
-            let leads_to_candidate = live.text("target_group_arn").is_some_and(|arn| groups.iter().any(|group| group == arn));
+            // So may those of which somebody has made something else by hand.
+            let leads_to_candidate = live.text("target_group_arn").is_none_or(|arn| groups.iter().any(|group| group == arn));
             live.kind != Kind::ListenerRule || !scope.is_narrow() || leads_to_candidate
         })
         .map(|live| live.id.clone())

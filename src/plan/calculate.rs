@@ -11,6 +11,9 @@ use crate::resources::Kind;
 use crate::resources::listener_rule;
 use crate::resources::model::{Condition, Desired, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_REVISION, choices};
 
+/// Why a role of ours under another name is not replaced.
+const ANOTHER_PLACE: &str = "its name stands for partition, account, Region and infra group, and one of these has changed: that is another \
+    cell. Set it back, or add a cell for the new one, move the tenants there, and retire this one";
 /// Security groups that tenants' traffic goes through; those of endpoints go with their downstream.
 const TENANTS_GROUPS: &[&str] = &["tasks", "load-balancer"];
 
@@ -53,6 +56,8 @@ struct Calculation<'a> {
     states: BTreeMap<Key, State>,
     /// What does not exist and cannot be made.
     refused: BTreeSet<Key>,
+    /// Infra groups of which a part has to stay as it is, and that part.
+    held: BTreeMap<Scope, String>,
     /// Values that have been chosen for things to be made.
     chosen: BTreeSet<(Scope, Kind, String)>,
     plan: Plan,
@@ -82,6 +87,7 @@ impl<'a> Calculation<'a> {
             tenants,
             states: BTreeMap::new(),
             refused: BTreeSet::new(),
+            held: BTreeMap::new(),
             chosen: BTreeSet::new(),
             plan: Plan::default(),
         }
@@ -141,7 +147,9 @@ impl<'a> Calculation<'a> {
         let mut candidates: Vec<(&Live, Vec<FieldChange>)> =
             self.standing(&desired.key).into_iter().map(|live| (live, self.differences(&resolved, live))).collect();
         // Of two with one identity the one that can stay as it is, then the one in use, then the first by id.
-        candidates.sort_by_key(|(live, changes)| (must_replace(changes), !self.used.contains(&live.id), live.id.clone()));
+        candidates.sort_by_key(|(live, changes)| {
+            (must_replace(changes), live.condition != Condition::Ready, !self.used.contains(&live.id), live.id.clone())
+        });
         let mut candidates = candidates.into_iter();
         let Some((live, fields)) = candidates.next() else {
             self.create(resolved);
@@ -164,8 +172,16 @@ impl<'a> Calculation<'a> {
             return;
         }
         let replaced = must_replace(&fields);
-        if replaced && let Some(reason) = self.guard(&desired.key, "replaced") {
+        // Found by its tags in every Region: under another name it is the role of another account or Region.
+        let is_another = kind == Kind::Role && fields.iter().any(|field| field.path == "role_name");
+        let refusal = match is_another {
+            true => Some(ANOTHER_PLACE.to_string()),
+            false if replaced => self.guard(&desired.key, live, "replaced"),
+            false => None,
+        };
+        if let Some(reason) = refusal {
             self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
+            self.held.entry(desired.key.scope.clone()).or_insert_with(|| format!("{kind} {} cannot be replaced", desired.key.name));
             let reason = format!("{}: {reason}", replacement_reason(&fields));
             self.push(Action::Blocked, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
             return;
@@ -313,8 +329,11 @@ impl<'a> Calculation<'a> {
         None
     }
 
-    /// Why a thing cannot be replaced or deleted: tenants live on it.
-    fn guard(&self, key: &Key, what: &str) -> Option<String> {
+    /// Why a thing cannot be replaced or deleted: tenants live on it, others use it, or AWS has been told to keep it.
+    fn guard(&self, key: &Key, live: &Live, what: &str) -> Option<String> {
+        if let Some(reason) = self.kept(live, what) {
+            return Some(reason);
+        }
         let carries_tenants = match key.kind {
             Kind::Vpc | Kind::Subnet | Kind::LoadBalancer | Kind::Listener | Kind::Role => true,
             Kind::SecurityGroup => TENANTS_GROUPS.contains(&key.name.as_str()),
@@ -332,9 +351,36 @@ impl<'a> Calculation<'a> {
         ))
     }
 
+    /// Why a thing has to stay, whoever lives here: somebody else's listener or rule, which AWS would delete along with
+    /// it, or its deletion protection.
+    fn kept(&self, live: &Live, what: &str) -> Option<String> {
+        let holder = match live.kind {
+            Kind::LoadBalancer => Some((Kind::Listener, "load_balancer_arn")),
+            Kind::Listener => Some((Kind::ListenerRule, "listener_arn")),
+            _ => None,
+        };
+        let theirs = holder.and_then(|(kind, field)| {
+            self.live.iter().find(|other| other.kind == kind && other.owner().is_none() && other.text(field) == Some(&live.id))
+        });
+        if let Some(other) = theirs {
+            return Some(format!(
+                "it cannot be {what} while {} {} is on it, which has none of tierctl's tags. Its owner has to remove that first",
+                other.kind, other.id
+            ));
+        }
+        let attributes = live.fields.get("attributes").filter(|_| live.kind == Kind::LoadBalancer)?;
+        (attributes.get("deletion_protection.enabled")?.as_str()? == "true").then(|| {
+            format!(
+                "it cannot be {what} while its deletion protection is on. Set `deletion_protection: false` in the spec and apply that first"
+            )
+        })
+    }
+
     /// One identity found twice: what can go goes, two in use are for the user to settle.
     fn duplicate(&mut self, desired: &Desired, kept: &Live, other: &Live, outdated: bool) {
-        let used = self.used.contains(&other.id);
+        // Nothing refers to an endpoint, and traffic goes through it all the same.
+        let carries_traffic = other.kind == Kind::VpcEndpoint && other.condition == Condition::Ready;
+        let used = self.used.contains(&other.id) || carries_traffic;
         if used && !outdated {
             let reason = format!(
                 "it exists twice, as {} and {}, and both are in use. Move what uses {} over to {}, or delete its tags, and run again",
@@ -369,23 +415,19 @@ impl<'a> Calculation<'a> {
             }
             if removed
                 && !key.scope.is_tenant()
-                && let Some(tenants) = self.tenants.get(&key.scope).filter(|t| !t.is_empty())
+                && let Some(reason) = self.still_needed(&key.scope)
             {
                 if refused.insert(key.scope.clone()) {
-                    let reason = format!(
-                        "{} in it ({}). Offboard them first: `tierctl offboard {} --tier {}`",
-                        count(tenants.len(), "tenant lives", "tenants live"),
-                        some_of(tenants),
-                        tenants.iter().next().map_or("TENANT", |tenant| tenant),
-                        key.scope.tier,
-                    );
                     self.plan.changes.push(Change::blocked(Subject::InfraGroup, &key.scope, &key.scope.infra_group, &live.place, reason));
                 }
                 continue;
             }
-            let guard = if removed { None } else { self.guard(&key, "deleted") };
+            let guard = if removed { None } else { self.guard(&key, live, "deleted") };
             match guard {
-                Some(reason) => self.push(Action::Blocked, &key, None, Some(live.clone()), Vec::new(), Some(reason)),
+                Some(reason) => {
+                    self.held.entry(key.scope.clone()).or_insert_with(|| format!("{} {} cannot be deleted", key.kind, key.name));
+                    self.push(Action::Blocked, &key, None, Some(live.clone()), Vec::new(), Some(reason));
+                }
                 None => {
                     let reason = if removed { None } else { Some("no longer in the spec".to_string()) };
                     self.push(Action::Delete, &key, None, Some(live.clone()), Vec::new(), reason);
@@ -394,32 +436,37 @@ impl<'a> Calculation<'a> {
         }
     }
 
-    /// Where a part of an infra group cannot become what the spec says, the rest of it stays as it is too: half of a
-    /// new network under living tenants is worse than none. Nor are the rest of a tenant's things made.
-    fn hold_back(&mut self) {
-        let refused: BTreeMap<Scope, String> = self
-            .plan
-            .changes
-            .iter()
-            .filter(|change| {
-                change.action == Action::Blocked && !change.is_tenants() && change.fields.iter().any(|field| field.forces_replacement)
-            })
-            .map(|change| (change.scope.clone(), format!("{} {}", change.subject.name(), change.name)))
-            .collect();
-        for change in self.plan.changes.iter_mut().filter(|change| change.action != Action::Blocked) {
-            if let Some(refused) = refused.get(&change.scope) {
-                change.action = Action::Blocked;
-                change.reason = Some(format!("held back, since {refused} of this infra group cannot be replaced"));
-            }
+    /// Why an infra group cannot be removed: tenants live in it (or, where the whole tier goes, anywhere in the tier),
+    /// or something of it has to stay.
+    fn still_needed(&self, scope: &Scope) -> Option<String> {
+        let concerns = |group: &Scope| group == scope || self.intent.removes_tier && group.tier == scope.tier;
+        let tenants: BTreeSet<String> =
+            self.tenants.iter().filter(|(group, _)| concerns(group)).flat_map(|(_, tenants)| tenants.iter().cloned()).collect();
+        if let Some(first) = tenants.first() {
+            return Some(format!(
+                "{} in {} ({}). Offboard them first: `tierctl offboard {first} --tier {}`",
+                count(tenants.len(), "tenant lives", "tenants live"),
+                if self.intent.removes_tier { "the tier" } else { "it" },
+                some_of(&tenants),
+                scope.tier,
+            ));
         }
-        // A tenant is made whole or not at all.
-        let refused: BTreeMap<Scope, String> =
-            self.refused.iter().rev().map(|key| (key.scope.clone(), format!("{} {}", key.kind, key.name))).collect();
-        let made = self.plan.changes.iter_mut().filter(|change| change.action == Action::Create && change.is_tenants());
-        for change in made {
-            if let Some(refused) = refused.get(&change.scope) {
+        let ours = self.ours.iter().filter(|(key, _)| key.scope == *scope).flat_map(|(_, live)| live);
+        ours.into_iter().find_map(|live| self.kept(live, "deleted").map(|reason| format!("{} {}: {reason}", live.kind, live.id)))
+    }
+
+    /// Where a part of an infra group cannot become what the spec says, the rest of it stays as it is too: half of a
+    /// new network under living tenants is worse than none. A tenant is changed whole or not at all.
+    fn hold_back(&mut self) {
+        let mut held = self.held.clone();
+        for change in self.plan.changes.iter().filter(|change| change.action == Action::Blocked && change.is_tenants()) {
+            let what = format!("{} {} of this tenant is blocked", change.subject.name(), change.name);
+            held.entry(change.scope.clone()).or_insert(what);
+        }
+        for change in self.plan.changes.iter_mut().filter(|change| change.action != Action::Blocked) {
+            if let Some(cause) = held.get(&change.scope) {
                 change.action = Action::Blocked;
-                change.reason = Some(format!("held back, since {refused} of this tenant cannot be made"));
+                change.reason = Some(format!("held back, since {cause}"));
             }
         }
     }
@@ -501,5 +548,5 @@ fn some_of(names: &BTreeSet<String>) -> String {
 
 /// Fields whose change makes a new thing, by kind: for documents.
 pub fn replacing_fields(kind: Kind) -> impl Iterator<Item = &'static str> {
-    kind.resource().fields().iter().filter(|field| field.on_change == OnChange::Replace).map(|field| field.name)
+    kind.resource().fields().iter().filter(|field| field.on_change != OnChange::Update).map(|field| field.name)
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::resources::Resource;
 use crate::resources::listener_rule;
-use crate::resources::model::{Desired, Field, Fields, Live, OnChange, Tags, choices, reference};
+use crate::resources::model::{Desired, Field, Fields, Live, Tags, choices, reference};
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -70,10 +70,10 @@ fn compare(field: &Field, path: &str, before: &Value, after: &Value, changes: &m
         (Value::Array(old), Value::Array(new)) if field.is_set => {
             let (old, new) = (sorted(old), sorted(new));
             if old != new {
-                changes.push(change(path, &Value::Array(old), &Value::Array(new), field.on_change == OnChange::Replace));
+                changes.push(change(path, &Value::Array(old), &Value::Array(new), field.on_change.replaces(before)));
             }
         }
-        _ => changes.push(change(path, before, after, field.on_change == OnChange::Replace)),
+        _ => changes.push(change(path, before, after, field.on_change.replaces(before))),
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::resources::Kind;
-use crate::resources::model::{Desired, Key, Live, Place, Scope};
+use crate::resources::model::{Condition, Desired, Key, Live, Place, Scope};
 pub use calculate::calculate;
 pub use compare::FieldChange;
 
@@ -33,6 +33,8 @@ pub struct Intent {
     pub named: BTreeSet<Scope>,
     /// Whether tenants without a spec are listed as unclaimed.
     pub lists_tenants: bool,
+    /// Whether the tier goes as a whole: then tenants anywhere in it keep all of it.
+    pub removes_tier: bool,
     /// Whether a log group goes with its infra group.
     pub deletes_logs: bool,
 }
@@ -179,8 +181,10 @@ impl Plan {
         calculate::sort(&mut self.changes);
     }
 
+    /// Whether something is refused, or waits for somebody else.
     pub fn is_blocked(&self) -> bool {
-        self.changes.iter().any(|change| change.action == Action::Blocked)
+        let waits_for_others = |wait: &Wait| matches!(wait.live.condition, Condition::Blocked(_));
+        self.changes.iter().any(|change| change.action == Action::Blocked) || self.waits.iter().any(waits_for_others)
     }
 
     /// The changes that can be carried out.

@@ -241,7 +241,8 @@ fn holds_addresses(group: Group<'_>, tenant: &TenantSpec, facts: &Facts) -> bool
 pub fn missing(wanted: &[crate::resources::model::Desired], live: &[Live]) -> Vec<String> {
     const NEEDED: &[Kind] =
         &[Kind::Vpc, Kind::Subnet, Kind::SecurityGroup, Kind::VpcEndpoint, Kind::Role, Kind::LogGroup, Kind::LoadBalancer, Kind::Listener];
-    let owned: BTreeMap<Key, &Live> = live.iter().filter_map(|item| Some((item.owner()?, item))).collect();
+    let stays = |item: &&Live| !matches!(item.condition, Condition::Leaving(_));
+    let owned: BTreeMap<Key, &Live> = live.iter().filter(stays).filter_map(|item| Some((item.owner()?, item))).collect();
     wanted
         .iter()
         .filter(|item| NEEDED.contains(&item.key.kind))

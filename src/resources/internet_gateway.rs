@@ -19,7 +19,9 @@ pub struct InternetGateways;
 #[async_trait]
 impl Resource for InternetGateways {
     fn fields(&self) -> &'static [Field] {
-        const { &[Field::update("vpc_id")] }
+        // It could be moved, but AWS does not let it go while load balancers in the old VPC have public addresses.
+        // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachInternetGateway.html>
+        const { &[Field::replace_unless_none("vpc_id")] }
     }
 
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
@@ -57,12 +59,10 @@ impl Resource for InternetGateways {
     }
 
     async fn update(&self, aws: &Writer, live: &Live, wanted: &Wanted, changed: &Changed) -> Result<String, AwsError> {
+        // Only where it has none: an interrupted run, or somebody, left it detached.
         if changed.has("vpc_id") {
-            let (before, after): (InternetGateway, InternetGateway) = (live.shape()?, wanted.shape()?);
-            if let Some(vpc_id) = &before.vpc_id {
-                detach(aws, &live.id, vpc_id.known()?).await?;
-            }
-            if let Some(vpc_id) = &after.vpc_id {
+            let shape: InternetGateway = wanted.shape()?;
+            if let Some(vpc_id) = &shape.vpc_id {
                 attach(aws, &live.id, vpc_id.known()?).await?;
             }
         }

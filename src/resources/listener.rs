@@ -141,7 +141,7 @@ impl Resource for Listeners {
 }
 
 /// All of one load balancer; none if it has just been deleted.
-async fn of_load_balancer(aws: &Reader, arn: &str) -> Result<Vec<types::Listener>, AwsError> {
+pub(super) async fn of_load_balancer(aws: &Reader, arn: &str) -> Result<Vec<types::Listener>, AwsError> {
     let mut found = Vec::new();
     let mut pages = aws.elb().describe_listeners().load_balancer_arn(arn).page_size(PAGE).into_paginator().items().send();
     while let Some(listener) = pages.next().await {

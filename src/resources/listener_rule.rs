@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::model::{Changed, Field, Id, Live, ShapeError, Tags, Wanted};
-use super::{Kind, Reading, Resource, Stage, elb_tags, tags};
+use super::{Kind, Reading, Resource, Stage, elb_tags, listener, tags, target_group};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 use crate::spec::pattern;
 
@@ -189,6 +189,36 @@ impl Resource for ListenerRules {
             _ => Ok(()),
         }
     }
+}
+
+/// Rules of ours on listeners that were not read: a spec that has come to name another team's other listener does not
+/// name the one before. They are found from target groups of ours that no known rule leads to.
+pub async fn left_behind(reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
+    let led_to: BTreeSet<&str> = reading.of_kind(Kind::ListenerRule).filter_map(|rule| rule.text("target_group_arn")).collect();
+    let known: BTreeSet<&str> = reading.of_kind(Kind::Listener).map(|listener| listener.id.as_str()).collect();
+    let groups: Vec<&Live> = reading.ours(Kind::TargetGroup).filter(|group| !led_to.contains(group.id.as_str())).collect();
+    let load_balancers: BTreeSet<&str> = groups.iter().flat_map(|group| target_group::used_with(group)).collect();
+    let mut found = Vec::new();
+    for load_balancer in load_balancers {
+        for listener in listener::of_load_balancer(reading.aws, load_balancer).await? {
+            let arn = listener.listener_arn().unwrap_or_default();
+            if known.contains(arn) {
+                continue;
+            }
+            let rules = of_listener(reading.aws, arn).await?;
+            let ours = rules.iter().filter(|rule| forwards_to(rule).is_some_and(|to| groups.iter().any(|group| group.id == to)));
+            found.extend(ours.map(|rule| {
+                let id = rule.rule_arn().unwrap_or_default();
+                Live::new(Kind::ListenerRule, reading.place, id, Tags::new(), &normal(rule, arn))
+            }));
+        }
+    }
+    let arns: Vec<String> = found.iter().map(|live| live.id.clone()).collect();
+    let mut tags = elb_tags::read(reading.aws, &arns).await?;
+    for live in &mut found {
+        live.tags = tags.remove(&live.id).unwrap_or_default();
+    }
+    Ok(found)
 }
 
 /// Takes the lowest free priority of the band, as it is at this moment, or learns that there is none. Within one run

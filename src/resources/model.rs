@@ -193,6 +193,19 @@ pub enum OnChange {
     Update,
     /// AWS cannot change it: a new thing is made, then the old one deleted.
     Replace,
+    /// It can be given to a thing that has none, and not changed: then a new thing is made.
+    ReplaceUnlessNone,
+}
+
+impl OnChange {
+    /// Whether a thing with this value has to be replaced when it changes.
+    pub fn replaces(self, before: &Value) -> bool {
+        match self {
+            Self::Update => false,
+            Self::Replace => true,
+            Self::ReplaceUnlessNone => !before.is_null(),
+        }
+    }
 }
 
 /// One field of a kind: its name, what a change of it means, and whether the order of its list matters.
@@ -210,6 +223,10 @@ impl Field {
 
     pub const fn replace(name: &'static str) -> Self {
         Self { name, on_change: OnChange::Replace, is_set: false }
+    }
+
+    pub const fn replace_unless_none(name: &'static str) -> Self {
+        Self { name, on_change: OnChange::ReplaceUnlessNone, is_set: false }
     }
 
     /// The field is a list whose order AWS does not keep.

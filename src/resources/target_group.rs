@@ -18,6 +18,9 @@ const PAGE: i32 = 400;
 /// target groups unless its quota was raised, that is 8 pages.
 const FEW_CALLS: usize = 3;
 
+/// Field of a live target group, beside those of [`TargetGroup`]: the load balancers with a rule that leads to it.
+const LOAD_BALANCERS: &str = "load_balancer_arns";
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetGroup {
     pub target_group_name: String,
@@ -79,7 +82,9 @@ impl Resource for TargetGroups {
                 let (arn, name) = (group.target_group_arn().unwrap_or_default(), group.target_group_name().unwrap_or_default());
                 let with_attributes = scope.with_target_group_attributes && scope.wants_name(Kind::TargetGroup, name);
                 let attributes = if with_attributes { attributes(aws, arn).await? } else { BTreeMap::new() };
-                Ok(Live::new(Kind::TargetGroup, reading.place, arn, Tags::new(), &normal(&group, attributes)).named(name))
+                let mut live = Live::new(Kind::TargetGroup, reading.place, arn, Tags::new(), &normal(&group, attributes)).named(name);
+                live.fields.insert(LOAD_BALANCERS.into(), group.load_balancer_arns().into());
+                Ok(live)
             })
             .buffered(elb_tags::AT_ONCE)
             .try_collect()
@@ -221,6 +226,11 @@ async fn by_name(aws: &Reader, name: &str) -> Result<Option<types::TargetGroup>,
         Err(error) if error.class == Class::NotFound => Ok(None),
         answer => Ok(answer?.target_groups().first().cloned()),
     }
+}
+
+/// ARNs of the load balancers that a live target group is used with.
+pub fn used_with(live: &Live) -> impl Iterator<Item = &str> {
+    live.fields.get(LOAD_BALANCERS).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// The load balancers whose rules or listeners forward to a target group, as far as AWS will say.

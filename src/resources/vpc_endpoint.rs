@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{DnsOptionsSpecification, ResourceType, ServiceDetail, S
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::model::{Changed, Condition, Field, Id, Live, Place, ShapeError, Wanted};
+use super::model::{Changed, Condition, Field, Id, Key, Live, Place, ShapeError, Wanted};
 use super::{Kind, Reading, Resource, filters, idempotency, normal_form, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -95,7 +95,9 @@ impl Resource for VpcEndpoints {
             .client_token(idempotency::token(wanted))
             .tag_specifications(tags::to_ec2_specification(ResourceType::VpcEndpoint, &wanted.tags));
         if shape.is_interface() {
-            let private_dns = shape.private_dns_enabled && !requires_acceptance(aws, &shape).await?;
+            let private_dns = shape.private_dns_enabled
+                && !requires_acceptance(aws, &shape).await?
+                && predecessor(aws, &shape, &wanted.key, None).await?.is_none();
             request = request
                 .set_subnet_ids(Some(known(&shape.subnet_ids)?))
                 .set_security_group_ids(Some(known(&shape.security_group_ids)?))
@@ -156,8 +158,16 @@ impl Resource for VpcEndpoints {
         }
         match describe(aws, id).await? {
             Some(endpoint) if endpoint.private_dns_enabled() != Some(true) => {
-                modify(aws, id, &shape, Modification { private_dns: Some(true), ..Modification::default() }).await?;
-                Ok(true)
+                let dns = |on| Modification { private_dns: Some(on), ..Modification::default() };
+                let predecessor = predecessor(aws, &shape, &wanted.key, Some(id)).await?;
+                if let Some(predecessor) = &predecessor {
+                    modify(aws, predecessor, &shape, dns(false)).await?;
+                }
+                match modify(aws, id, &shape, dns(true)).await {
+                    // It has let go of the name, which takes AWS a moment.
+                    Err(error) if predecessor.is_some() => Err(AwsError { class: Class::NotYet, ..error }),
+                    result => result.map(|()| true),
+                }
             }
             _ => Ok(false),
         }
@@ -366,6 +376,26 @@ async fn services(aws: &Reader, names: BTreeSet<&str>, regions: BTreeSet<&str>) 
     let request = aws.ec2().describe_vpc_endpoint_services().set_service_names(Some(texts(names))).set_service_regions(regions);
     let answer = request.send().await.doing("ec2:DescribeVpcEndpointServices", aws.place())?;
     Ok(answer.service_details.unwrap_or_default())
+}
+
+/// The endpoint that another one is to replace, if it answers to a private DNS name: the new one gets the name when it
+/// is ready, so that the tasks are without it for a moment only. AWS's own services have one endpoint for a name, which
+/// is never replaced in its VPC.
+async fn predecessor(aws: &Reader, shape: &VpcEndpoint, key: &Key, successor: Option<&str>) -> Result<Option<String>, AwsError> {
+    if !shape.service_name.contains(PROVIDED) {
+        return Ok(None);
+    }
+    let vpc_id = shape.vpc_id.known()?;
+    let request = aws.ec2().describe_vpc_endpoints().filters(filters::filter("vpc-id", [vpc_id])).max_results(1000);
+    let found = request.into_paginator().items().send().try_collect().await.doing("ec2:DescribeVpcEndpoints", vpc_id)?;
+    let is_it = |endpoint: &&Ec2VpcEndpoint| {
+        endpoint.private_dns_enabled() == Some(true)
+            && endpoint.vpc_endpoint_id() != successor
+            && !is_in(endpoint, &State::Deleting)
+            && !is_in(endpoint, &State::Deleted)
+            && Key::from_tags(Kind::VpcEndpoint, &tags::from_ec2(endpoint.tags())).as_ref() == Some(key)
+    };
+    Ok(found.iter().find(is_it).and_then(|endpoint| endpoint.vpc_endpoint_id()).map(String::from))
 }
 
 /// Accounts that own the services of these endpoints. They only make a message clearer, so that a refusal (somebody

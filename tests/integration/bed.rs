@@ -36,7 +36,9 @@ impl Bed {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap().keep();
         let port_file = folder.join("port");
-        Command::new(python())
+        // It ends with the process of the tests, which therefore never waits for it.
+        #[expect(clippy::zombie_processes, reason = "it watches for its parent's end")]
+        let _server = Command::new(python())
             .args(["-m", "testbed", "--port", "0", "--exit-with-parent", "--port-file"])
             .arg(&port_file)
             .env("PYTHONPATH", root().join("tests"))

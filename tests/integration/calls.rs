@@ -98,7 +98,6 @@ fn one_infra_group_with_fifty_tenants() {
 
     let text = project.run(&["plan", "-v"]).ended(0);
     assert!(text.stderr.contains(&format!("{counted} calls in total")), "{}", text.stderr);
-    println!("onboarding alone {alone_calls}, beside 49 {again}, with attributes {fiftieth_calls}; plan of 50 {plan_calls}");
 }
 
 #[test]

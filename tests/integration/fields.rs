@@ -47,13 +47,29 @@ fn tier_rows() -> Vec<Row> {
             "statements of the execution role",
             "/roles/execution/statements",
             Value::Null,
-            json!([{ "effect": "Allow", "actions": ["secretsmanager:GetSecretValue"], "resources": ["*"] }]),
+            json!([
+                { "sid": "Secrets", "effect": "Allow", "actions": ["secretsmanager:GetSecretValue"], "resources": ["*"] },
+                {
+                    "effect": "Deny",
+                    "not_actions": ["logs:*"],
+                    "not_resources": ["arn:aws:s3:::one/*"],
+                    "conditions": { "StringNotEquals": { "aws:ResourceAccount": "{account}" } },
+                },
+            ]),
         )
         .plans(["update role execution inline_policies.tierctl"])
         .reads(
             "t.inline_policies('execution')",
             json!({}),
-            json!({ "tierctl": [{ "Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": ["*"] }] }),
+            json!({ "tierctl": [
+                { "Sid": "Secrets", "Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": ["*"] },
+                {
+                    "Effect": "Deny",
+                    "NotAction": ["logs:*"],
+                    "NotResource": ["arn:aws:s3:::one/*"],
+                    "Condition": { "StringNotEquals": { "aws:ResourceAccount": "{account}" } },
+                },
+            ] }),
         ),
         plain(
             "managed policies",
@@ -681,18 +697,28 @@ fn tenant_rows() -> Vec<Row> {
         fleet("addresses", "/targets/addresses", json!(["10.20.200.1", "10.20.200.2"]), json!(["10.20.200.2", "10.20.200.3"]))
             .plans(["update targets addresses"])
             .reads("t.targets()", json!(["10.20.200.1:9000", "10.20.200.2:9000"]), json!(["10.20.200.2:9000", "10.20.200.3:9000"])),
-        fleet("health check of a fleet", "/targets/health_check", json!({ "path": "/one" }), json!({ "path": "/two" }))
-            .plans(["update target_group health_check.health_check_path"])
-            .reads("t.target_group()['HealthCheckPath']", json!("/one"), json!("/two")),
+        fleet(
+            "health check of a fleet",
+            "/targets/health_check",
+            Value::Null,
+            json!({ "path": "/two", "interval": 20, "timeout": 10, "healthy_threshold": 3, "unhealthy_threshold": 4, "matcher": "200,204" }),
+        )
+        .plans(HEALTH_CHECK.map(|field| format!("update target_group health_check.{field}")))
+        .stays()
+        .reads(TARGET_HEALTH_CHECK, json!(["/", 30, 5, 2, "200"]), json!(["/two", 20, 3, 4, "200,204"])),
         fleet("deregistration delay of a fleet", "/targets/deregistration_delay", json!(10), json!(20))
             .plans(["update target_group attributes.deregistration_delay.timeout_seconds"])
             .reads("t.tg_attribute('deregistration_delay.timeout_seconds')", json!("10"), json!("20")),
         fleet("slow start of a fleet", "/targets/slow_start", json!(0), json!(60))
             .plans(["update target_group attributes.slow_start.duration_seconds"])
             .reads("t.tg_attribute('slow_start.duration_seconds')", json!("0"), json!("60")),
-        fleet("stickiness of a fleet", "/targets/stickiness", json!({ "enabled": true }), json!({ "enabled": false }))
-            .plans(["update target_group attributes.stickiness.enabled"])
-            .reads("t.tg_attribute('stickiness.enabled')", json!("true"), json!("false")),
+        fleet("stickiness of a fleet", "/targets/stickiness", json!({ "enabled": false, "duration": 60 }), json!({ "enabled": true, "duration": 90 }))
+            .plans(["enabled", "lb_cookie.duration_seconds"].map(|key| format!("update target_group attributes.stickiness.{key}")))
+            .reads(
+                "[t.tg_attribute('stickiness.enabled'), t.tg_attribute('stickiness.lb_cookie.duration_seconds')]",
+                json!(["false", "60"]),
+                json!(["true", "90"]),
+            ),
         // Tags
         second("tags of a tenant", "/tags", json!({ "owner": "ann" }), json!({ "owner": "bob", "team": "second" }))
             .plans(TAGGED.iter().flat_map(|kind| ["owner", "team"].map(|tag| format!("update {kind} tags.{tag}"))))
@@ -834,7 +860,6 @@ const OUT_OF_REACH: &[(&str, &str, &str)] = &[
     ("role", "path", "follows from identity"),
     ("role", "assume_role_policy", "follows from account and Region, which are identity"),
     ("log_group", "log_group_name", "follows from identity"),
-    ("load_balancer", "security_group_ids", "always its own group"),
     ("listener", "port", "part of its name"),
     ("listener", "protocol", "follows from the port"),
     ("cluster", "cluster_name", "follows from identity"),
@@ -856,10 +881,13 @@ const OUT_OF_REACH: &[(&str, &str, &str)] = &[
 /// Fields of specs that cannot be changed in place, or not here, and where they are tested.
 const CHANGED_ELSEWHERE: &[(&str, &str)] = &[
     ("tier", "identity"),
+    ("region", "identity of every cell that does not set its own"),
+    ("cells[].infra_groups[].vpc.id", "another network: see the refusals of `replacements`"),
     ("cells[].name", "identity"),
     ("cells[].account", "identity"),
     ("cells[].infra_groups[].name", "identity"),
     ("tenant", "identity"),
+    ("placement", "a tenant is not moved in place"),
     ("placement.cell", "a tenant is not moved in place"),
     ("placement.infra_group", "a tenant is not moved in place"),
 ];

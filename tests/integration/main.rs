@@ -1,5 +1,4 @@
 //! tierctl as its users run it: the binary, against an emulated AWS, with the result read back by boto3.
-#![expect(unreachable_pub, reason = "what the modules of a test share has no other reader")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should say where")]
 
 mod accounts;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::bed::{bed, root};
+use crate::bed::bed;
 
 pub struct Project {
     folder: tempfile::TempDir,
@@ -186,9 +186,4 @@ service:
 "#
         ),
     );
-}
-
-/// The specs that the contract promises will work.
-pub fn example(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap()
 }

@@ -7,7 +7,15 @@ use crate::bed::bed;
 use crate::fields;
 use crate::rows::{Row, Scene, Side, assert_right, lines, row, tenant, tier};
 
-const SUBNETS: [&str; 2] = ["private-us-east-1a", "private-us-east-1b"];
+const SUBNETS: [&str; 4] = ["private-us-east-1a", "private-us-east-1b", "public-us-east-1a", "public-us-east-1b"];
+const GROUPS: [&str; 4] = ["endpoints-443", "endpoints-8443", "load-balancer", "tasks"];
+/// Sets of rules that name another group.
+const PATHS: [&str; 5] = ["load-balancer-egress", "tasks-ingress", "tasks-egress", "endpoints-443-ingress", "endpoints-8443-ingress"];
+const ALL_IN_ONE_VPC: &str = "{t.vpc_id()} == {t.lb()['VpcId']} == {s['VpcId'] for s in t.ec2_all('describe_subnets', 'Subnets')} \
+    == {g['VpcId'] for g in t.ec2_all('describe_security_groups', 'SecurityGroups')} \
+    == {e['VpcId'] for e in t.ec2_all('describe_vpc_endpoints', 'VpcEndpoints')} \
+    == {r['VpcId'] for r in t.ec2_all('describe_route_tables', 'RouteTables')}";
+const HOW_MANY: &str = "[t.subnets(), len(t.ec2_all('describe_security_groups', 'SecurityGroups')), t.endpoints(), t.listeners()]";
 
 /// The changes that make something anew, all but those of tiers where tenants live.
 pub fn rows() -> Vec<Row> {
@@ -15,25 +23,46 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn tier_rows() -> Vec<Row> {
-    let groups = ["endpoints-443", "endpoints-8443", "load-balancer", "tasks"];
-    let with_rules = |direction: &'static str| groups.map(|group| format!("replace security_group_rules {group}-{direction} group_id"));
     vec![
         row("block of the VPC", "tiers/moved", "/cells/0/infra_groups/0/vpc/cidr", json!("10.30.0.0/16"), json!("10.31.0.0/16"))
-            .plans(["replace vpc vpc cidr_block"])
+            .plans(["replace vpc vpc cidr_block", "replace internet_gateway internet-gateway vpc_id", "replace route_table public routes"])
             .plans(SUBNETS.iter().flat_map(|name| ["vpc_id", "cidr_block"].map(|field| format!("replace subnet {name} {field}"))))
-            .plans(["replace route_table private vpc_id", "replace route_table private subnet_ids"])
-            .plans(groups.map(|name| format!("replace security_group {name} vpc_id")))
-            .plans(with_rules("ingress"))
-            .plans(with_rules("egress"))
-            .plans(["load-balancer-ingress", "load-balancer-egress", "tasks-ingress", "tasks-egress", "endpoints-443-ingress", "endpoints-8443-ingress"].map(|name| format!("replace security_group_rules {name} rules")))
-            .plans(["bidder", "logs"].iter().flat_map(|name| ["vpc_id", "subnet_ids", "security_group_ids"].map(|field| format!("replace vpc_endpoint {name} {field}"))))
+            .plans(
+                ["private", "public"]
+                    .iter()
+                    .flat_map(|name| ["vpc_id", "subnet_ids"].map(|field| format!("replace route_table {name} {field}"))),
+            )
+            .plans(GROUPS.map(|name| format!("replace security_group {name} vpc_id")))
+            .plans(GROUPS.iter().flat_map(|group| {
+                ["ingress", "egress"].map(|direction| format!("replace security_group_rules {group}-{direction} group_id"))
+            }))
+            .plans(PATHS.map(|name| format!("replace security_group_rules {name} rules")))
+            .plans(["bidder", "logs"].iter().flat_map(|name| {
+                ["vpc_id", "subnet_ids", "security_group_ids"].map(|field| format!("replace vpc_endpoint {name} {field}"))
+            }))
             .plans(["vpc_id", "route_table_ids"].map(|field| format!("replace vpc_endpoint artifacts {field}")))
-            .plans(["load_balancer_name", "subnet_ids", "security_group_ids"].map(|field| format!("replace load_balancer load-balancer {field}")))
-            .plans(["replace listener port-80 load_balancer_arn"])
+            .plans(
+                ["load_balancer_name", "subnet_ids", "security_group_ids"]
+                    .map(|field| format!("replace load_balancer load-balancer {field}")),
+            )
+            .plans(["replace listener port-80 load_balancer_arn", "replace listener port-443 load_balancer_arn"])
             .reads("[t.vpc()['CidrBlock'], t.dns()]", json!(["10.30.0.0/16", [true, true]]), json!(["10.31.0.0/16", [true, true]]))
-            .reads("{t.vpc_id()} == {s['VpcId'] for s in t.ec2_all('describe_subnets', 'Subnets')} == {g['VpcId'] for g in t.ec2_all('describe_security_groups', 'SecurityGroups')} == {e['VpcId'] for e in t.ec2_all('describe_vpc_endpoints', 'VpcEndpoints')} == {r['VpcId'] for r in t.ec2_all('describe_route_tables', 'RouteTables')} == {t.lb()['VpcId']}", json!(true), json!(true))
-            .reads("[t.subnets(), len(t.ec2_all('describe_security_groups', 'SecurityGroups')), t.endpoints(), t.listeners()]", json!([SUBNETS, 4, ["artifacts", "bidder", "logs"], [80]]), json!([SUBNETS, 4, ["artifacts", "bidder", "logs"], [80]]))
-            .reads("len(paged('ec2', 'describe_subnets', 'Subnets', Filters=[{'Name': 'cidr-block', 'Values': ['10.30.*', '10.31.*']}]))", json!(2), json!(2)),
+            .reads(
+                "[t.gateway()['Attachments'][0]['VpcId'] == t.vpc_id(), t.routes('public')]",
+                json!([true, ["0.0.0.0/0", "10.30.0.0/16"]]),
+                json!([true, ["0.0.0.0/0", "10.31.0.0/16"]]),
+            )
+            .reads(ALL_IN_ONE_VPC, json!(true), json!(true))
+            .reads(
+                HOW_MANY,
+                json!([SUBNETS, 4, ["artifacts", "bidder", "logs"], [80, 443]]),
+                json!([SUBNETS, 4, ["artifacts", "bidder", "logs"], [80, 443]]),
+            )
+            .reads(
+                "len(paged('ec2', 'describe_subnets', 'Subnets', Filters=[{'Name': 'cidr-block', 'Values': ['10.30.*', '10.31.*']}]))",
+                json!(4),
+                json!(4),
+            ),
         row(
             "scheme of the load balancer",
             "tiers/public",
@@ -41,10 +70,19 @@ fn tier_rows() -> Vec<Row> {
             json!({ "allow": ["0.0.0.0/0"], "certificate": "{certificate}" }),
             json!({ "allow": ["0.0.0.0/0"], "certificate": "{certificate}", "scheme": "internet-facing" }),
         )
-        .plans(["create internet_gateway internet-gateway", "create subnet public-us-east-1a", "create subnet public-us-east-1b", "create route_table public"])
+        .plans([
+            "create internet_gateway internet-gateway",
+            "create subnet public-us-east-1a",
+            "create subnet public-us-east-1b",
+            "create route_table public",
+        ])
         .plans(["load_balancer_name", "scheme", "subnet_ids"].map(|field| format!("replace load_balancer load-balancer {field}")))
         .plans(["replace listener port-443 load_balancer_arn", "replace listener port-80 load_balancer_arn"])
-        .reads("[t.lb()['Scheme'], t.lb_subnets(), t.listeners()]", json!(["internal", SUBNETS, [80, 443]]), json!(["internet-facing", ["public-us-east-1a", "public-us-east-1b"], [80, 443]]))
+        .reads(
+            "[t.lb()['Scheme'], t.lb_subnets(), t.listeners()]",
+            json!(["internal", &SUBNETS[..2], [80, 443]]),
+            json!(["internet-facing", &SUBNETS[2..], [80, 443]]),
+        )
         .reads("len(t.ec2_all('describe_internet_gateways', 'InternetGateways'))", json!(0), json!(1)),
         row("service of a downstream", "tiers/wired", "/downstreams/0/service", json!("{bidder}"), json!("{bidder-2}"))
             .plans(["replace vpc_endpoint bidder service_name"])
@@ -57,6 +95,7 @@ fn tier_rows() -> Vec<Row> {
             json!({ "name": "far", "service": "{far}", "service_region": "eu-west-1", "port": 8443 }),
         )
         .plans(["replace vpc_endpoint far service_name", "replace vpc_endpoint far service_region"])
+        .back(["replace vpc_endpoint far service_name"])
         .reads("t.endpoint('far')['ServiceName']", json!("{bidder}"), json!("{far}")),
         row(
             "from interface to gateway",
@@ -65,7 +104,10 @@ fn tier_rows() -> Vec<Row> {
             json!({ "name": "artifacts", "service": "s3", "port": 443 }),
             json!({ "name": "artifacts", "service": "s3", "gateway": true }),
         )
-        .plans(["endpoint_type", "subnet_ids", "security_group_ids", "route_table_ids"].map(|field| format!("replace vpc_endpoint artifacts {field}")))
+        .plans(
+            ["endpoint_type", "subnet_ids", "security_group_ids", "route_table_ids"]
+                .map(|field| format!("replace vpc_endpoint artifacts {field}")),
+        )
         .plans(["update security_group_rules tasks-egress rules"])
         .reads("t.endpoint('artifacts')['VpcEndpointType']", json!("Interface"), json!("Gateway")),
         row(
@@ -76,7 +118,11 @@ fn tier_rows() -> Vec<Row> {
             json!({ "name": "bidder", "service": "{named-2}", "port": 8443, "private_dns": true }),
         )
         .plans(["replace vpc_endpoint bidder service_name"])
-        .reads("[t.endpoint('bidder')['ServiceName'], t.endpoint('bidder')['PrivateDnsEnabled']]", json!(["{named}", true]), json!(["{named-2}", true])),
+        .reads(
+            "[t.endpoint('bidder')['ServiceName'], t.endpoint('bidder')['PrivateDnsEnabled']]",
+            json!(["{named}", true]),
+            json!(["{named-2}", true]),
+        ),
     ]
 }
 
@@ -95,6 +141,10 @@ fn tenant_rows() -> Vec<Row> {
         row("listener of another team", "tiers/guest", "/cells/0/infra_groups/0/load_balancer/listener", json!("{listener}"), json!("{listener-2}"))
             .plans(["@visitor replace target_group target_group_name", "@visitor replace listener_rule listener_arn", "@visitor replace listener_rule target_group_arn", "@visitor update service target_group_arn"])
             .sees("tenants/visitor", "[len(t.target_groups()), t.forwards_to_own(), t.rule_arn().split('/')[1:4] == '{listener}'.split('/')[1:4]]", json!([1, true, true]), json!([1, true, false])),
+        row("one more zone under tenants", "tiers/growing", "/cells/0/infra_groups/0/vpc/zones", json!(["us-east-1a", "us-east-1b"]), json!(["us-east-1a", "us-east-1b", "us-east-1c"]))
+            .plans(["create subnet private-us-east-1c", "update route_table private subnet_ids", "update load_balancer load-balancer subnet_ids"])
+            .plans(["update vpc_endpoint bidder subnet_ids", "update vpc_endpoint logs subnet_ids", "@grown update service subnet_ids"])
+            .sees("tenants/grown", "Things('growing').subnets(t.network()['subnets'])", json!(["private-us-east-1a", "private-us-east-1b"]), json!(["private-us-east-1a", "private-us-east-1b", "private-us-east-1c"])),
         row("from HTTP to HTTPS under tenants", "tiers/growing", "/cells/0/infra_groups/0/load_balancer/certificate", Value::Null, json!("{certificate}"))
             .plans(["create listener port-443", "update security_group_rules load-balancer-ingress rules", "@grown replace listener_rule listener_arn"])
             .plans(fields::DEFAULT_ACTION.map(|part| format!("update listener port-80 default_action.{part}")))
@@ -105,9 +155,14 @@ fn tenant_rows() -> Vec<Row> {
 /// What the rows lean on beside what those of `fields` do.
 fn prepared(mut scene: Scene) -> Scene {
     scene.fact("bidder-2", bed().endpoint_service("us-east-1"));
-    scene.fact("far", bed().endpoint_service("eu-west-1"));
+    let far = format!("com.amazonaws.vpce.eu-west-1.vpce-svc-{}00003", scene.account);
+    bed().post(
+        "/testbed/endpoint-services",
+        &json!({ "name": far, "owner": "999999999999", "allowed_principals": ["*"], "supported_regions": ["us-east-1"] }),
+    );
+    scene.fact("far", far);
     for (name, number) in [("named", 1), ("named-2", 2)] {
-        let service = format!("com.amazonaws.vpce.us-east-1.vpce-svc-{}{number:05}", &scene.account);
+        let service = format!("com.amazonaws.vpce.us-east-1.vpce-svc-{}{number:05}", scene.account);
         let private = format!("bidder.{}.example.com", scene.account);
         bed().post(
             "/testbed/endpoint-services",
@@ -164,7 +219,10 @@ fn a_tier_without_tenants_is_made_anew() {
     public["downstreams"] = json!([]);
     let mut named = tier("named", "10.33.0.0/16");
     named["downstreams"] = json!([]);
-    let specs = [("moved", tier("moved", "10.30.0.0/16")), ("public", public), ("named", named), ("wired", tier("wired", "10.34.0.0/16"))];
+    let mut moved = tier("moved", "10.30.0.0/16");
+    moved["cells"][0]["infra_groups"][0]["load_balancer"] =
+        json!({ "scheme": "internet-facing", "allow": ["0.0.0.0/0"], "certificate": "{certificate}" });
+    let specs = [("moved", moved), ("public", public), ("named", named), ("wired", tier("wired", "10.34.0.0/16"))];
     scene.specs.extend(specs.map(|(name, spec)| (format!("tiers/{name}"), spec)));
     let rows = tier_rows();
     start(&mut scene, &rows);
@@ -237,27 +295,21 @@ struct Refusal {
 
 fn refusals() -> Vec<Refusal> {
     let refusal = |name, tier, at, to, blocked| Refusal { name, tier, at, to, blocked };
+    let guest = || fields::guest()["cells"][0]["infra_groups"][0].clone();
     vec![
         refusal(
-            "another VPC",
+            "another block",
             "plain",
             "/cells/0/infra_groups/0/vpc/cidr",
             json!("10.49.0.0/16"),
-            &[
-                "vpc vpc",
-                "subnet private-us-east-1a",
-                "security_group tasks",
-                "security_group load-balancer",
-                "load_balancer load-balancer",
-                "listener port-80",
-            ],
+            &["vpc vpc", "subnet private-us-east-1a", "load_balancer load-balancer"],
         ),
         refusal(
             "another scheme",
             "secure",
             "/cells/0/infra_groups/0/load_balancer/scheme",
             json!("internet-facing"),
-            &["load_balancer load-balancer", "listener port-443", "listener port-80"],
+            &["load_balancer load-balancer"],
         ),
         refusal(
             "a zone less",
@@ -274,18 +326,18 @@ fn refusals() -> Vec<Refusal> {
             &["listener port-443"],
         ),
         refusal(
-            "another team's listener",
-            "plain",
-            "/cells/0/infra_groups/0/load_balancer",
-            json!({ "listener": "{listener}", "priorities": [1, 99] }),
-            &["load_balancer load-balancer", "security_group load-balancer", "listener port-80"],
-        ),
-        refusal(
             "another team's VPC",
             "plain",
             "/cells/0/infra_groups/0/vpc",
-            json!({ "id": "{vpc}", "subnets": ["{subnet-a}", "{subnet-b}"], "route_tables": ["{table-a}"] }),
-            &["vpc vpc", "subnet private-us-east-1a", "load_balancer load-balancer"],
+            guest()["vpc"].clone(),
+            &["vpc vpc", "subnet private-us-east-1a", "security_group tasks", "load_balancer load-balancer"],
+        ),
+        refusal(
+            "another team's VPC and listener",
+            "plain",
+            "/cells/0/infra_groups/0",
+            guest(),
+            &["vpc vpc", "security_group load-balancer", "load_balancer load-balancer", "listener port-80"],
         ),
     ]
 }

@@ -524,7 +524,7 @@ fn a_tier_with_tenants_is_not_destroyed_and_logs_stay() {
     project.run(&["onboard", "--yes", "tenants"]).ended(0);
     let before = standing(&account);
     let refused = project.run(&["destroy", "--yes", "--delete-logs", "test"]).ended(3);
-    refused.says("1 tenant lives in it (acme)").says("tierctl offboard acme --tier test");
+    refused.says("1 tenant lives in the tier (acme)").says("tierctl offboard acme --tier test");
     assert_eq!(standing(&account), before);
     project.run(&["offboard", "--yes", "acme"]).ended(0);
     project.run(&["destroy", "--yes", "test"]).ended(0);

@@ -182,9 +182,9 @@ impl Scene {
     /// Tiers and then tenants, as far as there are any.
     #[track_caller]
     pub fn make_real(&self) {
-        self.project.run(&["apply", "--yes", "tiers"]).ended(0);
+        self.project.run(&["apply", "--yes", "--timeout", "60s", "tiers"]).ended(0);
         if self.specs.keys().any(|spec| spec.starts_with("tenants/")) {
-            self.project.run(&["onboard", "--yes", "tenants"]).ended(0);
+            self.project.run(&["onboard", "--yes", "--timeout", "60s", "tenants"]).ended(0);
         }
     }
 
@@ -278,10 +278,10 @@ pub fn put(root: &mut Value, at: &str, value: Value) {
         (Value::Object(fields), Value::Null) => drop(fields.remove(last)),
         (Value::Object(fields), value) => drop(fields.insert(last.into(), value)),
         (Value::Array(items), Value::Null) => items.truncate(last.parse().unwrap()),
-        (Value::Array(items), value) => {
-            items.truncate(last.parse().unwrap());
-            items.push(value);
-        }
+        (Value::Array(items), value) => match last.parse::<usize>().unwrap() {
+            index if index < items.len() => items[index] = value,
+            _ => items.push(value),
+        },
         (other, _) => panic!("{at}: {other} has no {last}"),
     }
 }
