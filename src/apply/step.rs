@@ -183,7 +183,8 @@ impl<'a> Pause<'a> {
     /// Waits where trying again can help, and ends the step where it cannot.
     async fn after(&mut self, error: AwsError) -> Result<(), Ended> {
         let patience = match error.class {
-            Class::Others => return Err(Ended::Held(error.to_string(), error.remedy())),
+            // Somebody else's thing is in the way or has the name.
+            Class::Others | Class::Exists => return Err(Ended::Held(error.to_string(), error.remedy())),
             Class::NotFound if self.node.verb != Verb::Delete => PATIENCE_WITH_READS,
             Class::NotYet if self.node.verb != Verb::Delete => PATIENCE_WITH_PROPAGATION,
             Class::InUse | Class::Throttled | Class::NotYet => Duration::MAX,

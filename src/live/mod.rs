@@ -52,8 +52,9 @@ fn holds_name(live: &Live, scope: &ReadScope) -> bool {
 
 /// Load balancing gives tags by a call of their own, 20 things at a time: those of all kinds together.
 async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Result<(), AwsError> {
-    let is_tagged_apart =
-        |live: &Live| matches!(live.kind, Kind::Listener | Kind::TargetGroup | Kind::ListenerRule) && live.tags.is_empty();
+    let is_tagged_apart = |live: &Live| {
+        matches!(live.kind, Kind::LoadBalancer | Kind::Listener | Kind::TargetGroup | Kind::ListenerRule) && live.tags.is_empty()
+    };
     let groups: Vec<String> = found.iter().filter(|live| live.kind == Kind::TargetGroup).map(|live| live.id.clone()).collect();
     let arns: Vec<String> = found
         .iter()

@@ -69,7 +69,7 @@ impl Resource for Listeners {
     /// with those of rules and target groups.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let aws = reading.aws;
-        let load_balancers: Vec<String> = reading.ours(Kind::LoadBalancer).map(|live| live.id.clone()).collect();
+        let load_balancers: Vec<String> = reading.load_balancers().map(|live| live.id.clone()).collect();
         let ours: Vec<Vec<types::Listener>> = stream::iter(load_balancers)
             .map(|arn| async move { of_load_balancer(aws, &arn).await })
             .buffered(elb_tags::AT_ONCE)

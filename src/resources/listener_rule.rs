@@ -104,7 +104,7 @@ impl Resource for ListenerRules {
     /// come later, together with those of listeners and target groups.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let aws = reading.aws;
-        let ours: BTreeSet<&str> = reading.ours(Kind::LoadBalancer).map(|live| live.id.as_str()).collect();
+        let ours: BTreeSet<&str> = reading.load_balancers().map(|live| live.id.as_str()).collect();
         let is_ours = |live: &Live| live.text("load_balancer_arn").is_some_and(|arn| ours.contains(arn));
         let listeners: Vec<String> = reading
             .of_kind(Kind::Listener)

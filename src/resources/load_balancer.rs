@@ -7,7 +7,7 @@ use aws_sdk_elasticloadbalancingv2::types;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Condition, Field, Id, Key, Live, ShapeError, Wanted};
+use super::model::{Changed, Condition, Field, Id, Key, Live, ShapeError, Tags, Wanted};
 use super::{Kind, Reading, Resource, elb_tags, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -46,7 +46,8 @@ impl Resource for LoadBalancers {
         false
     }
 
-    /// A narrow read looks only at those whose name is asked for, which saves the tags of all others.
+    /// A narrow read looks only at those whose name is asked for, and leaves their tags for later, together with those of
+    /// listeners and target groups.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let (aws, scope) = (reading.aws, reading.scope);
         let mut listed = Vec::new();
@@ -58,11 +59,13 @@ impl Resource for LoadBalancers {
             }
         }
         let arns: Vec<String> = listed.iter().filter_map(|one| one.load_balancer_arn()).map(Into::into).collect();
-        let mut tags_by_arn = elb_tags::read(aws, &arns).await?;
+        let mut tags_by_arn = if scope.is_narrow() { BTreeMap::new() } else { elb_tags::read(aws, &arns).await? };
 
         let mut found = Vec::new();
         for load_balancer in listed {
-            let Some(tags) = tags_by_arn.remove(load_balancer.load_balancer_arn().unwrap_or_default()) else { continue };
+            let tags = tags_by_arn.remove(load_balancer.load_balancer_arn().unwrap_or_default());
+            // Without tags it has gone since it was listed, unless they were not asked for.
+            let Some(tags) = tags.or(scope.is_narrow().then(Tags::new)) else { continue };
             let is_ours = Key::from_tags(Kind::LoadBalancer, &tags).is_some_and(|key| scope.wants(&key.scope));
             if is_ours || scope.wants_name(Kind::LoadBalancer, load_balancer.load_balancer_name().unwrap_or_default()) {
                 found.push((load_balancer, tags, is_ours && !scope.is_narrow()));

@@ -156,6 +156,13 @@ impl Reading<'_> {
         self.found.iter().filter(move |live| live.kind == kind)
     }
 
+    /// Load balancers whose listeners are worth a look: ours. The tags of a narrow read come last, and until then those
+    /// whose name is asked for stand for ours.
+    pub fn load_balancers(&self) -> impl Iterator<Item = &Live> {
+        let is_ours = |live: &Live| live.owner().is_some_and(|key| self.scope.wants(&key.scope));
+        self.of_kind(Kind::LoadBalancer).filter(move |live| self.scope.is_narrow() || is_ours(live))
+    }
+
     /// Those of a kind that are ours, of the tiers that are read.
     pub fn ours(&self, kind: Kind) -> impl Iterator<Item = &Live> {
         self.of_kind(kind).filter(|live| live.owner().is_some_and(|key| self.scope.wants(&key.scope)))

@@ -36,7 +36,10 @@ impl Resource for SecurityGroups {
             }
         }
         let seen: BTreeSet<String> = found.iter().map(|live| live.id.clone()).collect();
-        for names in names_to_look_up(reading).chunks(filters::MAX_VALUES) {
+        // A name that one of ours has is nobody else's, in that VPC.
+        let held: BTreeSet<&str> = found.iter().filter_map(|live| live.name.as_deref()).collect();
+        let names: Vec<&str> = names_to_look_up(reading).into_iter().filter(|name| !held.contains(name)).collect();
+        for names in names.chunks(filters::MAX_VALUES) {
             let holders = groups(reading.aws, vec![filters::filter("group-name", names.iter().copied())]).await?;
             found.extend(holders.iter().map(|group| live(reading.place, group)).filter(|live| !seen.contains(&live.id)));
         }

@@ -190,12 +190,12 @@ async fn list(reading: &Reading<'_>) -> Result<Vec<types::TargetGroup>, AwsError
             return Ok(found);
         }
         let names = scope.names.get(&Kind::TargetGroup).map_or(0, BTreeSet::len);
-        let is_few = names > 0 && reading.ours(Kind::LoadBalancer).count() + names <= FEW_CALLS;
+        let is_few = names > 0 && reading.load_balancers().count() + names <= FEW_CALLS;
         if scope.is_narrow() && scope.foreign_listeners.is_empty() && is_few {
             break;
         }
     }
-    for load_balancer in reading.ours(Kind::LoadBalancer) {
+    for load_balancer in reading.load_balancers() {
         found.extend(of_load_balancer(aws, &load_balancer.id).await?);
     }
     for name in scope.names.get(&Kind::TargetGroup).into_iter().flatten() {

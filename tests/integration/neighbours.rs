@@ -509,3 +509,29 @@ fn two_teams_names_in_one_account_do_not_meet() {
     assert_eq!(all(&dump, "loadbalancers").len(), 2);
     assert_eq!(all(&dump, "roles").len(), 4);
 }
+
+#[test]
+fn a_foreign_task_family_is_not_added_to() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    bed().boto(
+        &account,
+        r#"
+aws("ecs").register_task_definition(family="test-cell-1-ig-1-acme", containerDefinitions=[dict(name="x", image="x:1", memory=128)])
+"#,
+    );
+    let definitions = || all(&bed().dump(&account), "taskdefinitions");
+    let before = definitions();
+    tenant(&project, "acme");
+    project.run(&["onboard", "--yes", "tenants"]).ended(3).says("test-cell-1-ig-1-acme").says("carries our tags");
+    assert_eq!(definitions(), before);
+    bed().boto(
+        &account,
+        r#"
+ecs = aws("ecs")
+ecs.deregister_task_definition(taskDefinition="test-cell-1-ig-1-acme:1")
+"#,
+    );
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+}
