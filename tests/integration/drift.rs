@@ -75,14 +75,13 @@ fn of_network() -> Vec<Drift> {
             "egress is opened",
             "tiers/plain",
             "t.rules('load-balancer', 'egress')",
-            "ec2.authorize_security_group_egress(GroupId=t.group('load-balancer')['GroupId'], IpPermissions=[{'IpProtocol': '-1', 'IpRanges': [{'CidrIp': '0.0.0.0/0'}], 'Ipv6Ranges': [{'CidrIpv6': '::/0'}]}])",
+            "ec2.authorize_security_group_egress(GroupId=t.group('load-balancer')['GroupId'], IpPermissions=[{'IpProtocol': '-1', 'IpRanges': [{'CidrIp': '0.0.0.0/0'}]}])",
         )
         .shows(
             "update security_group_rules load-balancer-egress rules",
             json!([
                 rule(Some((1024, 65535)), "tcp", "{tasks-group}"),
                 rule(None, "-1", "0.0.0.0/0"),
-                rule(None, "-1", "::/0"),
             ]),
             json!([rule(Some((1024, 65535)), "tcp", "{tasks-group}")]),
         ),
