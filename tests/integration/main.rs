@@ -5,6 +5,7 @@ mod accounts;
 mod addresses;
 mod bed;
 mod calls;
+mod drift;
 mod examples;
 mod fields;
 mod lifecycle;

@@ -108,7 +108,7 @@ pub fn field(line: &str) -> Option<(String, String)> {
     }
 }
 
-fn tag(spec: &str) -> &str {
+pub fn tag(spec: &str) -> &str {
     spec.rsplit('/').next().unwrap()
 }
 
@@ -162,7 +162,7 @@ impl Scene {
         self.facts.iter().fold(text.to_string(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
     }
 
-    fn filled_value(&self, value: &Value) -> Value {
+    pub fn filled_value(&self, value: &Value) -> Value {
         serde_json::from_str(&self.filled(&value.to_string())).unwrap()
     }
 
@@ -191,7 +191,7 @@ impl Scene {
     #[track_caller]
     pub fn is_real(&self) {
         let plan = self.project.plan().ended(0);
-        assert_eq!(lines(&plan), BTreeSet::new(), "a plan after all was made real is not empty");
+        assert!(lines(&plan).is_empty(), "a plan after all was made real is not empty: {:?} {:#?}", lines(&plan), values(&plan));
         assert_eq!(plan.json()["waits"], json!([]));
         assert_eq!(plan.json()["warnings"], json!([]));
     }
@@ -292,6 +292,19 @@ pub fn lines(plan: &Run) -> BTreeSet<String> {
     let plan = plan.json();
     let changes = plan["changes"].as_array().unwrap();
     changes.iter().flat_map(change_lines).collect()
+}
+
+/// Before and after of each changed field of a plan, by its line.
+#[track_caller]
+pub fn values(plan: &Run) -> BTreeMap<String, (Value, Value)> {
+    let plan = plan.json();
+    let changes = plan["changes"].as_array().unwrap();
+    let each = changes.iter().flat_map(|change| {
+        let fields = change["fields"].as_array().unwrap().iter();
+        let values: Vec<_> = fields.map(|field| (field["before"].clone(), field["after"].clone())).collect();
+        change_lines(change).into_iter().zip(values).collect::<Vec<_>>()
+    });
+    each.collect()
 }
 
 fn change_lines(change: &Value) -> Vec<String> {
