@@ -3,6 +3,9 @@
 //! A failure stops only what depends on it. Progress goes out as events; nothing here prints.
 
 mod graph;
+#[cfg(test)]
+#[expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
+mod properties;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
 use super::failure::{Exit, Failure};
-use super::planning::{self, Purpose};
-use super::{Context, WriteOptions, write};
+use super::{Context, WriteOptions, planning, write};
 use crate::aws::{Access, Calls};
+use crate::plan::intent::{self, Purpose};
 
 /// Make tiers real, and only tiers
 ///
@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let specs = context.specs(&arguments.paths, false)?;
-    let subjects: Vec<_> = planning::subjects(&specs).into_iter().filter(|subject| subject.given).collect();
+    let subjects: Vec<_> = intent::subjects(&specs).into_iter().filter(|subject| subject.given).collect();
     if subjects.is_empty() {
         return Err(Failure::usage("no tier spec was named, and `apply` makes tiers", "name one; `tierctl onboard` makes tenants"));
     }

@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
 use super::failure::{Exit, Failure};
-use super::planning::{self, Purpose};
-use super::{Context, WriteOptions, write};
+use super::{Context, WriteOptions, planning, write};
 use crate::aws::{Access, Calls};
+use crate::plan::intent::{self, Purpose};
 
 /// Remove a tier
 ///
@@ -25,10 +25,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let path = PathBuf::from(&arguments.tier);
     let by_path = context.current_folder.join(&path).exists();
     let specs = context.specs(&[if by_path { path } else { "tiers".into() }], false)?;
-    let subjects: Vec<_> = planning::subjects(&specs)
-        .into_iter()
-        .filter(|subject| subject.given && (by_path || *subject.tier.tier == arguments.tier))
-        .collect();
+    let subjects: Vec<_> =
+        intent::subjects(&specs).into_iter().filter(|subject| subject.given && (by_path || *subject.tier.tier == arguments.tier)).collect();
     match subjects.as_slice() {
         [] => {
             let known: Vec<&str> = specs.tiers.iter().map(|tier| tier.spec.tier.as_str()).collect();

@@ -4,6 +4,7 @@ use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use super::{Context, WriteOptions, planning, write};
 use crate::aws::{Access, Calls};
+use crate::plan::intent::Leaver;
 
 /// Drain and remove tenants, and nothing else
 ///
@@ -36,32 +37,27 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         ));
     }
     let specs = context.specs(&paths, false)?;
-    let mut wanted: Vec<(Option<String>, String)> = names.iter().map(|name| (arguments.tier.clone(), name.to_string())).collect();
+    let mut leavers: Vec<Leaver> = names.iter().map(|name| Leaver { tier: arguments.tier.clone(), tenant: name.to_string() }).collect();
     if by_path {
-        let specified = specs.tenants.iter().map(|tenant| (tenant.spec.tier.to_string(), tenant.spec.tenant.to_string()));
-        let specified = specified.filter(|(tier, _)| arguments.tier.as_ref().is_none_or(|wanted| wanted == tier));
-        wanted.extend(specified.map(|(tier, tenant)| (Some(tier), tenant)));
+        let specified = specs.tenants.iter().map(|tenant| &tenant.spec);
+        let specified = specified.filter(|tenant| arguments.tier.as_ref().is_none_or(|wanted| *wanted == *tenant.tier));
+        leavers.extend(specified.map(|tenant| Leaver { tier: Some(tenant.tier.to_string()), tenant: tenant.tenant.to_string() }));
     }
     let tiers: Vec<_> = specs
         .tiers
         .iter()
         .map(|tier| &tier.spec)
-        .filter(|tier| wanted.iter().any(|(wanted, _)| wanted.as_ref().is_none_or(|wanted| *wanted == *tier.tier)))
+        .filter(|tier| leavers.iter().any(|leaver| leaver.tier.as_ref().is_none_or(|wanted| *wanted == *tier.tier)))
         .collect();
     if tiers.is_empty() {
         let tier = arguments.tier.as_deref().unwrap_or("of the tenant");
         return Err(Failure::usage(format!("there is no spec of the tier {tier} here"), "name the tenant's file, or another --tier"));
     }
     let calls = Calls::default();
-    let planned = planning::plan_offboarding(&tiers, &wanted, Access::Write, &calls).await?;
-    let absent = wanted.iter().filter(|(tier, tenant)| {
-        let is_it = |change: &crate::plan::Change| {
-            change.scope.tenant.as_ref() == Some(tenant) && tier.as_ref().is_none_or(|tier| *tier == change.scope.tier)
-        };
-        !planned.plan.changes.iter().any(is_it)
-    });
-    for (_, tenant) in absent.filter(|_| context.terminal.format == Format::Text) {
-        context.terminal.say(&format!("{tenant} lives nowhere in these tiers: nothing to do for it"));
+    let planned = planning::plan_offboarding(&tiers, &leavers, Access::Write, &calls).await?;
+    let absent = leavers.iter().filter(|leaver| !planned.plan.changes.iter().any(|change| leaver.is_at(&change.scope)));
+    for leaver in absent.filter(|_| context.terminal.format == Format::Text) {
+        context.terminal.say(&format!("{} lives nowhere in these tiers: nothing to do for it", leaver.tenant));
     }
     write::carry_out(context, planned, &arguments.options, &calls).await
 }

@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
 use super::failure::{Exit, Failure};
-use super::planning::{self, Purpose};
-use super::{Context, WriteOptions, write};
+use super::{Context, WriteOptions, planning, write};
 use crate::aws::{Access, Calls};
+use crate::plan::intent::{self, Purpose};
 
 /// Make tenants real, new and changed alike
 ///
@@ -36,7 +36,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             "name the folder with all of the tier's tenants, or offboard tenants by name",
         ));
     }
-    let subjects = planning::subjects(&specs);
+    let subjects = intent::subjects(&specs);
     let subjects: Vec<_> = subjects.into_iter().filter(|subject| !subject.tenants.is_empty()).collect();
     let calls = Calls::default();
     let planned = planning::plan(&subjects, Purpose::Onboard { prune: arguments.prune }, Access::Write, &calls).await?;

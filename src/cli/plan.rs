@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
 use super::failure::{Exit, Failure};
-use super::planning::{self, Purpose};
 use super::terminal::Format;
-use super::{Context, write};
+use super::{Context, planning, write};
 use crate::aws::{Access, Calls};
+use crate::plan::intent::{self, Purpose};
 use crate::report::{calls_text, plan_json, plan_text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let specs = context.specs(&arguments.paths, true)?;
-    let subjects = planning::subjects(&specs);
+    let subjects = intent::subjects(&specs);
     let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: arguments.only != Some(Only::Tier) };
     let calls = Calls::default();
     let planned = planning::plan(&subjects, purpose, Access::Read, &calls).await?;

@@ -9,70 +9,15 @@ use super::failure::Failure;
 use crate::aws::{Access, AwsError, Calls, Credentials, Reader, Session, Writer};
 use crate::estate::{self, Facts, Group, infra_group, names};
 use crate::live;
-use crate::plan::placement::{self, Placement};
-use crate::plan::{self, Change, Intent, Plan, Subject, Treatment};
-use crate::report::plan_text::{Inherited, PlanNotes};
-use crate::resources::model::{Desired, Id, Live, Place, Scope};
+use crate::plan::intent::{self, Intended, Leaver, Purpose, Subjects};
+use crate::plan::{self, Intent, Plan, Treatment, placement};
+use crate::report::plan_text::PlanNotes;
+use crate::resources::model::{Desired, Live, Place, Scope};
 use crate::resources::{Kind, ReadScope, foreign};
-use crate::spec::Specs;
 use crate::spec::model::{TenantSpec, TierSpec};
 
 /// Up to this many tenants are looked up one by one; more are found faster in the listings.
 const FEW_TENANTS: usize = 20;
-
-/// What a command does with the specs that it was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Tier and tenants, or only one of them.
-    Plan {
-        tier: bool,
-        tenants: bool,
-    },
-    /// Tiers, never tenants.
-    Apply,
-    /// Tenants, never tiers; and with `prune` also those of the tier that have no spec.
-    Onboard {
-        prune: bool,
-    },
-    Destroy {
-        delete_logs: bool,
-    },
-    Status,
-}
-
-impl Purpose {
-    fn manages_tier(self, given: bool) -> bool {
-        match self {
-            Self::Plan { tier, .. } => tier && given,
-            Self::Apply | Self::Destroy { .. } => true,
-            Self::Onboard { .. } | Self::Status => false,
-        }
-    }
-
-    fn manages_tenants(self) -> bool {
-        match self {
-            Self::Plan { tenants, .. } => tenants,
-            Self::Onboard { .. } => true,
-            Self::Apply | Self::Destroy { .. } | Self::Status => false,
-        }
-    }
-}
-
-/// A tier to look at, and those of its tenants that have a spec.
-pub struct Subjects<'a> {
-    pub tier: &'a TierSpec,
-    /// Whether the user named it, rather than only a tenant of it.
-    pub given: bool,
-    pub tenants: Vec<&'a TenantSpec>,
-}
-
-/// The tiers that specs hold, each with its tenants.
-pub fn subjects(specs: &Specs) -> Vec<Subjects<'_>> {
-    let of = |tier: &TierSpec| specs.tenants.iter().map(|tenant| &tenant.spec).filter(|tenant| *tenant.tier == *tier.tier).collect();
-    let tiers = specs.tiers.iter().map(|tier| Subjects { tier: &tier.spec, given: tier.given, tenants: of(&tier.spec) });
-    // A tier that was only looked up, and whose tenants are not meant, is no subject.
-    tiers.filter(|subject| subject.given || !subject.tenants.is_empty()).collect()
-}
 
 /// Sessions of a run, by tier and cell.
 #[derive(Default)]
@@ -142,137 +87,44 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
         live::read_health(&sessions.by_place, &mut live).await?;
     }
 
-    let mut notes = PlanNotes::default();
-    let removes_tier = matches!(purpose, Purpose::Destroy { .. });
-    let mut intent = Intent { lists_tenants: purpose.manages_tenants(), removes_tier, ..Intent::default() };
-    let mut desired: Vec<Desired> = Vec::new();
-    let mut blocked: Vec<Change> = Vec::new();
-    let mut warnings: Vec<String> = unseen;
-    for subject in subjects {
-        let groups: Vec<Group<'_>> = targets.groups.iter().copied().filter(|group| group.tier.tier == subject.tier.tier).collect();
-        for group in Group::all_of(subject.tier) {
-            intent.named.insert(group.scope());
-        }
-        let manages_tier = purpose.manages_tier(subject.given);
-        let mut estates: BTreeMap<Scope, Vec<Desired>> = BTreeMap::new();
-        for group in &groups {
-            let treatment = match (manages_tier, purpose, group.is_retired()) {
-                (true, Purpose::Destroy { .. }, _) | (true, _, true) => Treatment::Remove,
-                (true, _, false) => Treatment::Manage,
-                (false, _, _) => Treatment::Observe,
-            };
-            intent.scopes.insert(group.scope(), treatment);
-            intent.deletes_logs |= matches!(purpose, Purpose::Destroy { delete_logs: true });
-            if !group.is_retired() {
-                estates.insert(group.scope(), estate::of_infra_group(*group, &facts));
-            }
-            if manages_tier && let Some(listener) = group.listener().and_then(|arn| facts.listeners.get(arn)) {
-                let tasks = infra_group::tasks_group(&group.scope());
-                let tasks = live.iter().find(|item| item.owner().as_ref() == Some(&tasks)).map(|item| item.id.clone());
-                if let Some(reader) = sessions.reader(*group) {
-                    let closed = foreign::closed_paths(&reader, listener, tasks.as_deref(), *group.tier.tenants.ports).await?;
-                    warnings.extend(closed.into_iter().map(|text| format!("{}: {text}", group.scope())));
-                }
-            }
-        }
-        if removes_tier {
-            // Also infra groups that have left the spec, in the cells that it still has.
-            let cells: BTreeSet<&str> = subject.tier.cells.iter().map(|cell| cell.name.as_str()).collect();
-            let owned = live.iter().filter_map(Live::owner).map(|key| key.scope.without_tenant());
-            let of_tier = owned.filter(|scope| scope.tier == *subject.tier.tier && cells.contains(scope.cell.as_str()));
-            intent.scopes.extend(of_tier.map(|scope| (scope, Treatment::Remove)));
-        }
-        if purpose.manages_tenants() {
-            let Placement { placed, blocked: unplaced } = placement::place(subject.tier, &subject.tenants, &live, &facts);
-            blocked.extend(unplaced);
-            let mut named: BTreeSet<Scope> = BTreeSet::new();
-            let mut refused: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
-            for tenant in &placed {
-                let (scope, group_scope) = (tenant.scope(), tenant.group.scope());
-                named.insert(scope.clone());
-                if tenant.group.is_retired() {
-                    warnings
-                        .push(format!("{scope} is left as it is: its infra group is retired. Offboard it, or give it another placement"));
-                    continue;
-                }
-                let tier_part = estates.get(&group_scope).map(Vec::as_slice).unwrap_or_default();
-                if !manages_tier {
-                    let missing = refused.entry(group_scope.clone()).or_insert_with(|| placement::missing(tier_part, &live)).clone();
-                    if !missing.is_empty() && tenant.is_new {
-                        blocked.push(not_ready(tenant.group, &scope, &missing));
-                        continue;
-                    }
-                    if !missing.is_empty() {
-                        warnings.push(format!("{scope} goes ahead, though its infra group is not whole: {}", missing.join("; ")));
-                    }
-                }
-                intent.scopes.insert(scope.clone(), Treatment::Manage);
-                notes.inherited.insert(scope, inherited(tenant.group, tier_part));
-                desired.extend(estate::of_tenant(tenant.group, tenant.tenant, &facts));
-            }
-            // A tenant that cannot be placed still has a spec: what it has, wherever it is, is not unclaimed.
-            let placed: BTreeSet<&str> = placed.iter().map(|placed| placed.tenant.tenant.as_str()).collect();
-            for group in Group::all_of(subject.tier) {
-                let unplaced = subject.tenants.iter().filter(|tenant| !placed.contains(tenant.tenant.as_str()));
-                intent.named.extend(unplaced.map(|tenant| group.scope().with_tenant(&tenant.tenant)));
-            }
-            intent.named.extend(named);
-            if let Purpose::Onboard { prune: true } = purpose {
-                let specified: BTreeSet<&str> = subject.tenants.iter().map(|tenant| tenant.tenant.as_str()).collect();
-                for group in &groups {
-                    let living = placement::tenants_of(&group.scope(), &live);
-                    let gone = living.iter().filter(|tenant| !specified.contains(tenant.as_str()));
-                    intent.scopes.extend(gone.map(|tenant| (group.scope().with_tenant(tenant), Treatment::Remove)));
-                }
-            }
-        }
-        desired.extend(estates.into_values().flatten());
-    }
-
+    let Intended { desired, intent, inherited, blocked, mut warnings } = intent::intend(subjects, &targets.groups, purpose, &live, &facts);
+    warnings.extend(unseen);
+    warnings.extend(closed_paths(&targets, &intent, &sessions, &facts, &live).await?);
     let unread = plan::calculate::unread_task_definitions(&desired, &live);
     if !unread.is_empty() {
         live::read_task_definitions(&sessions.by_place, &unread, &mut live).await?;
     }
     let mut plan = plan::calculate(&desired, &live, &intent);
     plan.add(blocked, warnings);
-    Ok(Planned { plan, notes, sessions, live, facts })
+    Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts })
 }
 
-fn not_ready(group: Group<'_>, scope: &Scope, missing: &[String]) -> Change {
-    let name = scope.tenant.clone().unwrap_or_default();
-    let reason = format!(
-        "its infra group is not pre-integrated yet: {}. Apply the tier first: `tierctl apply` with the spec of {}",
-        missing.join("; "),
-        scope.tier
-    );
-    Change::blocked(Subject::Tenant, scope, &name, &group.place(), reason)
-}
-
-fn inherited(group: Group<'_>, estate: &[Desired]) -> Inherited {
-    let named = |kind| estate.iter().filter(|item| item.key.kind == kind).map(|item| item.key.name.clone()).collect();
-    let listener = match infra_group::main_listener(group) {
-        Id::Known(arn) => arn,
-        Id::Of(key) => key.name,
-    };
-    Inherited { endpoints: named(Kind::VpcEndpoint), roles: named(Kind::Role), listener, log_group: names::log_group(group) }
+/// Security groups of other teams' load balancers that let nothing through to the tasks: reported, never edited.
+async fn closed_paths(
+    targets: &Targets<'_>,
+    intent: &Intent,
+    sessions: &Sessions,
+    facts: &Facts,
+    live: &[Live],
+) -> Result<Vec<String>, AwsError> {
+    let mut warnings = Vec::new();
+    for group in targets.groups.iter().filter(|group| intent.of(&group.scope()) == Some(Treatment::Manage)) {
+        let listener = group.listener().and_then(|arn| facts.listeners.get(arn));
+        let Some((listener, reader)) = listener.zip(sessions.reader(*group)) else { continue };
+        let tasks = infra_group::tasks_group(&group.scope());
+        let tasks = live.iter().find(|item| item.owner().as_ref() == Some(&tasks)).map(|item| item.id.as_str());
+        let closed = foreign::closed_paths(&reader, listener, tasks, *group.tier.tenants.ports).await?;
+        warnings.extend(closed.into_iter().map(|text| format!("{}: {text}", group.scope())));
+    }
+    Ok(warnings)
 }
 
 /// Plans the removal of tenants, wherever in these tiers they live.
-pub async fn plan_offboarding(
-    tiers: &[&TierSpec],
-    tenants: &[(Option<String>, String)],
-    access: Access,
-    calls: &Calls,
-) -> Result<Planned, Failure> {
+pub async fn plan_offboarding(tiers: &[&TierSpec], leavers: &[Leaver], access: Access, calls: &Calls) -> Result<Planned, Failure> {
     let groups: Vec<Group<'_>> = tiers.iter().flat_map(|tier| Group::all_of(tier)).collect();
     let sessions = Sessions::open(&groups, access, calls).await?;
-    let wanted: BTreeSet<Scope> = groups
-        .iter()
-        .flat_map(|group| {
-            let of_tier = tenants.iter().filter(|(tier, _)| tier.as_ref().is_none_or(|tier| *tier == *group.tier.tier));
-            of_tier.map(|(_, tenant)| group.scope().with_tenant(tenant))
-        })
-        .collect();
+    let homes = groups.iter().flat_map(|group| leavers.iter().map(|leaver| (leaver, group.scope().with_tenant(&leaver.tenant))));
+    let wanted: BTreeSet<Scope> = homes.filter(|(leaver, scope)| leaver.is_at(scope)).map(|(_, scope)| scope).collect();
     let requests = requests(&sessions, &groups, |scope, group| {
         scope.tenants = Some(wanted.clone());
         // Their targets drain before their target group goes.
@@ -290,19 +142,8 @@ pub async fn plan_offboarding(
         scope.without.insert(Kind::InternetGateway);
     });
     let live = live::read(&requests).await?;
-    let living: BTreeSet<Scope> = live.iter().filter_map(Live::owner).map(|key| key.scope).filter(|scope| wanted.contains(scope)).collect();
-    for (tier, tenant) in tenants.iter().filter(|(tier, _)| tier.is_none()) {
-        let homes: BTreeSet<&str> =
-            living.iter().filter(|scope| scope.tenant.as_deref() == Some(tenant.as_str())).map(|scope| scope.tier.as_str()).collect();
-        if homes.len() > 1 {
-            let homes: Vec<&str> = homes.into_iter().collect();
-            let message = format!("{tenant} lives in several tiers: {}", homes.join(", "));
-            return Err(Failure::usage(message, "say which one is meant with `--tier`"));
-        }
-        let _ = tier;
-    }
-    let mut intent = Intent { named: groups.iter().map(Group::scope).collect(), ..Intent::default() };
-    intent.scopes.extend(living.into_iter().map(|scope| (scope, Treatment::Remove)));
+    let intent = intent::offboard(&groups, leavers, &live)
+        .map_err(|several| Failure::usage(several.to_string(), "say which one is meant with `--tier`"))?;
     let plan = plan::calculate(&[], &live, &intent);
     Ok(Planned { plan, notes: PlanNotes::default(), sessions, live, facts: Facts::default() })
 }

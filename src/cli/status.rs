@@ -1,9 +1,9 @@
 use super::failure::{Exit, Failure};
-use super::planning::{self, Purpose};
 use super::terminal::Format;
-use super::{Context, write};
+use super::{Context, planning, write};
 use crate::aws::{Access, Calls};
 use crate::estate::{self, Facts, Group};
+use crate::plan::intent::{self, Purpose};
 use crate::plan::placement;
 use crate::report::calls_text;
 use crate::report::status::{CellStatus, InfraGroupStatus, Status, TenantStatus, TierStatus};
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let specs = context.specs(&["tiers".into()], false)?;
     let wanted = |tier: &TierSpec| arguments.tier.as_ref().is_none_or(|name| *name == *tier.tier);
-    let subjects: Vec<_> = planning::subjects(&specs).into_iter().filter(|subject| wanted(subject.tier)).collect();
+    let subjects: Vec<_> = intent::subjects(&specs).into_iter().filter(|subject| wanted(subject.tier)).collect();
     if subjects.is_empty() {
         let known: Vec<&str> = specs.tiers.iter().map(|tier| tier.spec.tier.as_str()).collect();
         let name = arguments.tier.as_deref().unwrap_or_default();

@@ -46,7 +46,8 @@ enum State {
 
 struct Calculation<'a> {
     intent: &'a Intent,
-    live: &'a [Live],
+    /// In an order of its own, so that the plan does not depend on the order in which AWS lists things.
+    live: Vec<&'a Live>,
     /// Ours, by identity.
     ours: BTreeMap<Key, Vec<&'a Live>>,
     /// Everything that some live thing refers to.
@@ -68,7 +69,9 @@ impl<'a> Calculation<'a> {
         let mut ours: BTreeMap<Key, Vec<&Live>> = BTreeMap::new();
         let mut tenants: BTreeMap<Scope, BTreeSet<String>> = BTreeMap::new();
         let mut used = BTreeSet::new();
-        for item in live {
+        let mut live: Vec<&Live> = live.iter().collect();
+        live.sort_by_key(|item| (item.kind, &item.id, &item.place));
+        for item in &live {
             // A group's own rules do not make the group used.
             let own = item.text("group_id").unwrap_or_default().to_string();
             used.extend(order::ids(&item.fields).into_iter().filter(|id| *id != own));
@@ -77,7 +80,7 @@ impl<'a> Calculation<'a> {
             if let Some(tenant) = key.scope.tenant.clone().filter(|_| stays) {
                 tenants.entry(key.scope.without_tenant()).or_default().insert(tenant);
             }
-            ours.entry(key).or_default().push(item);
+            ours.entry(key).or_default().push(*item);
         }
         Self {
             intent,
@@ -465,25 +468,29 @@ impl<'a> Calculation<'a> {
     }
 
     /// Where a part of an infra group cannot become what the spec says, the rest of it stays as it is too: half of a
-    /// new network under living tenants is worse than none. A tenant is changed whole or not at all.
+    /// new network under living tenants is worse than none. A tenant is changed whole or not at all, and a new one
+    /// needs a whole infra group.
     fn hold_back(&mut self) {
-        let mut held = self.held.clone();
-        for change in self.plan.changes.iter().filter(|change| change.action == Action::Blocked && change.is_tenants()) {
-            let what = format!("{} {} of this tenant is blocked", change.subject.name(), change.name);
-            held.entry(change.scope.clone()).or_insert(what);
+        let of_tier = |change: &Change| !change.is_tenants();
+        // What would have been made or made anew is not there for tenants.
+        let mut unmade: BTreeSet<Key> = self.refused.iter().filter(|key| !key.scope.is_tenant()).cloned().collect();
+        for change in self.plan.changes.iter().filter(|change| of_tier(change) && self.held.contains_key(&change.scope)) {
+            unmade.extend(change.key().filter(|_| matches!(change.action, Action::Create | Action::Replace)));
         }
-        // What of a held infra group would have been made or made anew is not there for its tenants.
-        let unmade: BTreeSet<Key> = self
-            .plan
-            .changes
-            .iter()
-            .filter(|change| held.contains_key(&change.scope) && matches!(change.action, Action::Create | Action::Replace))
-            .filter_map(Change::key)
-            .collect();
+        let mut held = self.held.clone();
         for change in self.plan.changes.iter().filter(|change| change.is_tenants()) {
+            let group = change.scope.without_tenant();
+            let is_new = || {
+                !self.tenants.get(&group).is_some_and(|living| change.scope.tenant.as_ref().is_some_and(|tenant| living.contains(tenant)))
+            };
             let needs = change.desired.as_ref().map(Desired::needs).unwrap_or_default();
-            if let Some(key) = needs.iter().find(|key| unmade.contains(key)) {
-                held.entry(change.scope.clone()).or_insert_with(|| format!("{key} is held back"));
+            let needed = needs.iter().find(|key| unmade.contains(key));
+            let missing = || unmade.iter().find(|key| key.scope == group).filter(|_| change.action != Action::Delete && is_new());
+            if change.action == Action::Blocked {
+                let what = format!("{} {} of this tenant is blocked", change.subject.name(), change.name);
+                held.entry(change.scope.clone()).or_insert(what);
+            } else if let Some(key) = needed.or_else(missing) {
+                held.entry(change.scope.clone()).or_insert_with(|| format!("{key} cannot be made"));
             }
         }
         for change in self.plan.changes.iter_mut().filter(|change| change.action != Action::Blocked) {

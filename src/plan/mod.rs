@@ -2,6 +2,7 @@
 
 pub mod calculate;
 pub mod compare;
+pub mod intent;
 pub mod order;
 pub mod placement;
 

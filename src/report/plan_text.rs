@@ -10,18 +10,10 @@ use similar::{ChangeTag, TextDiff};
 use super::paint::JOINT;
 use super::values::{self, Values, shown};
 use super::{Paint, Phrase, count, thing, tone};
+use crate::plan::intent::Inherited;
 use crate::plan::{Action, Change, FieldChange, Plan, Subject};
 use crate::resources::Kind;
 use crate::resources::model::{Condition, Place, Scope};
-
-/// What a tenant gets from its tier without a line of its own spec.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Inherited {
-    pub endpoints: Vec<String>,
-    pub roles: Vec<String>,
-    pub listener: String,
-    pub log_group: String,
-}
 
 /// What a plan's text says beyond the plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

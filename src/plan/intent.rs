@@ -1,0 +1,261 @@
+//! What a command means to do with the specs that it was given: which scopes it manages, observes or removes, what
+//! should exist there, and who has to wait. Pure, so that every decision is tested without AWS.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::placement::{self, Placed, Placement};
+use super::{Change, Intent, Subject, Treatment};
+use crate::estate::{self, Facts, Group, infra_group, names};
+use crate::resources::Kind;
+use crate::resources::model::{Desired, Id, Live, Scope};
+use crate::spec::Specs;
+use crate::spec::model::{TenantSpec, TierSpec};
+
+/// What a command does with the specs that it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Tier and tenants, or only one of them.
+    Plan {
+        tier: bool,
+        tenants: bool,
+    },
+    /// Tiers, never tenants.
+    Apply,
+    /// Tenants, never tiers; and with `prune` also those of the tier that have no spec.
+    Onboard {
+        prune: bool,
+    },
+    Destroy {
+        delete_logs: bool,
+    },
+    Status,
+}
+
+impl Purpose {
+    pub fn manages_tier(self, given: bool) -> bool {
+        match self {
+            Self::Plan { tier, .. } => tier && given,
+            Self::Apply | Self::Destroy { .. } => true,
+            Self::Onboard { .. } | Self::Status => false,
+        }
+    }
+
+    pub fn manages_tenants(self) -> bool {
+        match self {
+            Self::Plan { tenants, .. } => tenants,
+            Self::Onboard { .. } => true,
+            Self::Apply | Self::Destroy { .. } | Self::Status => false,
+        }
+    }
+
+    fn removes_tier(self) -> bool {
+        matches!(self, Self::Destroy { .. })
+    }
+
+    fn prunes(self) -> bool {
+        matches!(self, Self::Onboard { prune: true })
+    }
+}
+
+/// A tier to look at, and those of its tenants that have a spec.
+pub struct Subjects<'a> {
+    pub tier: &'a TierSpec,
+    /// Whether the user named it, rather than only a tenant of it.
+    pub given: bool,
+    pub tenants: Vec<&'a TenantSpec>,
+}
+
+/// The tiers that specs hold, each with its tenants.
+pub fn subjects(specs: &Specs) -> Vec<Subjects<'_>> {
+    let of = |tier: &TierSpec| specs.tenants.iter().map(|tenant| &tenant.spec).filter(|tenant| *tenant.tier == *tier.tier).collect();
+    let tiers = specs.tiers.iter().map(|tier| Subjects { tier: &tier.spec, given: tier.given, tenants: of(&tier.spec) });
+    // A tier that was only looked up, and whose tenants are not meant, is no subject.
+    tiers.filter(|subject| subject.given || !subject.tenants.is_empty()).collect()
+}
+
+/// What a tenant has of its tier, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inherited {
+    pub endpoints: Vec<String>,
+    pub roles: Vec<String>,
+    pub listener: String,
+    pub log_group: String,
+}
+
+/// What is meant, as `calculate` takes it, and what was decided on the way.
+#[derive(Debug, Default)]
+pub struct Intended {
+    pub desired: Vec<Desired>,
+    pub intent: Intent,
+    pub inherited: BTreeMap<Scope, Inherited>,
+    /// Tenants that cannot go ahead, each with the reason.
+    pub blocked: Vec<Change>,
+    pub warnings: Vec<String>,
+}
+
+/// Decides what to do about the subjects. `groups` are the infra groups that were read: for a few tenants not all of
+/// their tier's.
+pub fn intend(subjects: &[Subjects<'_>], groups: &[Group<'_>], purpose: Purpose, live: &[Live], facts: &Facts) -> Intended {
+    let mut intended = Intended::default();
+    intended.intent.lists_tenants = purpose.manages_tenants();
+    intended.intent.removes_tier = purpose.removes_tier();
+    intended.intent.deletes_logs = matches!(purpose, Purpose::Destroy { delete_logs: true });
+    for subject in subjects {
+        let read: Vec<Group<'_>> = groups.iter().copied().filter(|group| group.tier.tier == subject.tier.tier).collect();
+        intended.intent.named.extend(Group::all_of(subject.tier).map(|group| group.scope()));
+        let estates = intended.tier(subject, &read, purpose, facts);
+        if purpose.removes_tier() {
+            intended.what_left_the_spec(subject.tier, live);
+        }
+        if purpose.manages_tenants() {
+            intended.tenants(subject, &estates, purpose, live, facts);
+        }
+        if purpose.prunes() {
+            intended.prune(subject, &read, live);
+        }
+        intended.desired.extend(estates.into_values().flatten());
+    }
+    intended
+}
+
+impl Intended {
+    /// The infra groups of a tier, and what each should have of it.
+    fn tier(&mut self, subject: &Subjects<'_>, groups: &[Group<'_>], purpose: Purpose, facts: &Facts) -> BTreeMap<Scope, Vec<Desired>> {
+        let manages = purpose.manages_tier(subject.given);
+        for group in groups {
+            let treatment = match manages {
+                false => Treatment::Observe,
+                true if purpose.removes_tier() || group.is_retired() => Treatment::Remove,
+                true => Treatment::Manage,
+            };
+            self.intent.scopes.insert(group.scope(), treatment);
+        }
+        let stay = groups.iter().filter(|group| !group.is_retired());
+        stay.map(|group| (group.scope(), estate::of_infra_group(*group, facts))).collect()
+    }
+
+    /// A tier goes with the infra groups that have left its spec, in the cells that it still has.
+    fn what_left_the_spec(&mut self, tier: &TierSpec, live: &[Live]) {
+        let cells: BTreeSet<&str> = tier.cells.iter().map(|cell| cell.name.as_str()).collect();
+        let owned = live.iter().filter_map(Live::owner).map(|key| key.scope.without_tenant());
+        let of_tier = owned.filter(|scope| scope.tier == *tier.tier && cells.contains(scope.cell.as_str()));
+        self.intent.scopes.extend(of_tier.map(|scope| (scope, Treatment::Remove)));
+    }
+
+    fn tenants(&mut self, subject: &Subjects<'_>, estates: &BTreeMap<Scope, Vec<Desired>>, purpose: Purpose, live: &[Live], facts: &Facts) {
+        let Placement { placed, blocked } = placement::place(subject.tier, &subject.tenants, live, facts);
+        self.blocked.extend(blocked);
+        let mut missing: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
+        for tenant in &placed {
+            let group = tenant.group.scope();
+            let tier_part = estates.get(&group).map(Vec::as_slice).unwrap_or_default();
+            // Where the tier is managed too, what is missing is made first.
+            let missing = match purpose.manages_tier(subject.given) {
+                true => &[],
+                false => missing.entry(group).or_insert_with(|| placement::missing(tier_part, live)).as_slice(),
+            };
+            self.tenant(tenant, tier_part, missing, facts);
+        }
+        // A tenant that cannot be placed still has a spec: what it has, wherever it is, is not unclaimed.
+        let homes: BTreeSet<&str> = placed.iter().map(|placed| placed.tenant.tenant.as_str()).collect();
+        for group in Group::all_of(subject.tier) {
+            let unplaced = subject.tenants.iter().filter(|tenant| !homes.contains(tenant.tenant.as_str()));
+            self.intent.named.extend(unplaced.map(|tenant| group.scope().with_tenant(&tenant.tenant)));
+        }
+    }
+
+    /// One tenant in its infra group, of whose tier's part this is `missing`.
+    fn tenant(&mut self, tenant: &Placed<'_>, tier_part: &[Desired], missing: &[String], facts: &Facts) {
+        let scope = tenant.scope();
+        self.intent.named.insert(scope.clone());
+        if tenant.group.is_retired() {
+            let warning = format!("{scope} is left as it is: its infra group is retired. Offboard it, or give it another placement");
+            self.warnings.push(warning);
+            return;
+        }
+        if !missing.is_empty() {
+            if tenant.is_new {
+                self.blocked.push(not_ready(tenant.group, &scope, missing));
+                return;
+            }
+            self.warnings.push(format!("{scope} goes ahead, though its infra group is not whole: {}", missing.join("; ")));
+        }
+        self.intent.scopes.insert(scope.clone(), Treatment::Manage);
+        self.inherited.insert(scope, inherited(tenant.group, tier_part));
+        self.desired.extend(estate::of_tenant(tenant.group, tenant.tenant, facts));
+    }
+
+    /// Tenants without a spec go.
+    fn prune(&mut self, subject: &Subjects<'_>, groups: &[Group<'_>], live: &[Live]) {
+        let specified: BTreeSet<&str> = subject.tenants.iter().map(|tenant| tenant.tenant.as_str()).collect();
+        for group in groups {
+            let living = placement::tenants_of(&group.scope(), live);
+            let gone = living.iter().filter(|tenant| !specified.contains(tenant.as_str()));
+            self.intent.scopes.extend(gone.map(|tenant| (group.scope().with_tenant(tenant), Treatment::Remove)));
+        }
+    }
+}
+
+fn not_ready(group: Group<'_>, scope: &Scope, missing: &[String]) -> Change {
+    let name = scope.tenant.clone().unwrap_or_default();
+    let reason = format!(
+        "its infra group is not pre-integrated yet: {}. Apply the tier first: `tierctl apply` with the spec of {}",
+        missing.join("; "),
+        scope.tier
+    );
+    Change::blocked(Subject::Tenant, scope, &name, &group.place(), reason)
+}
+
+fn inherited(group: Group<'_>, estate: &[Desired]) -> Inherited {
+    let named = |kind| estate.iter().filter(|item| item.key.kind == kind).map(|item| item.key.name.clone()).collect();
+    let listener = match infra_group::main_listener(group) {
+        Id::Known(arn) => arn,
+        Id::Of(key) => key.name,
+    };
+    Inherited { endpoints: named(Kind::VpcEndpoint), roles: named(Kind::Role), listener, log_group: names::log_group(group) }
+}
+
+/// A tenant to offboard, of one tier or of whichever it lives in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaver {
+    pub tier: Option<String>,
+    pub tenant: String,
+}
+
+impl Leaver {
+    pub fn is_at(&self, scope: &Scope) -> bool {
+        scope.tenant.as_deref() == Some(self.tenant.as_str()) && self.tier.as_ref().is_none_or(|tier| *tier == scope.tier)
+    }
+}
+
+/// A tenant's name that does not say which tenant is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ambiguous {
+    pub tenant: String,
+    pub tiers: BTreeSet<String>,
+}
+
+impl fmt::Display for Ambiguous {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tiers: Vec<&str> = self.tiers.iter().map(String::as_str).collect();
+        write!(f, "{} lives in several tiers: {}", self.tenant, tiers.join(", "))
+    }
+}
+
+/// The removal of tenants, wherever in these infra groups they live.
+pub fn offboard(groups: &[Group<'_>], leavers: &[Leaver], live: &[Live]) -> Result<Intent, Ambiguous> {
+    let named: BTreeSet<Scope> = groups.iter().map(Group::scope).collect();
+    let living: BTreeSet<Scope> =
+        live.iter().filter_map(Live::owner).map(|key| key.scope).filter(|scope| named.contains(&scope.without_tenant())).collect();
+    let mut intent = Intent { named, ..Intent::default() };
+    for leaver in leavers {
+        let homes: Vec<&Scope> = living.iter().filter(|scope| leaver.is_at(scope)).collect();
+        let tiers: BTreeSet<String> = homes.iter().map(|scope| scope.tier.clone()).collect();
+        if tiers.len() > 1 {
+            return Err(Ambiguous { tenant: leaver.tenant.clone(), tiers });
+        }
+        intent.scopes.extend(homes.into_iter().map(|scope| (scope.clone(), Treatment::Remove)));
+    }
+    Ok(intent)
+}
