@@ -9,8 +9,8 @@ use super::graph::{Verb, Work};
 use super::{Event, Node, Shared};
 use crate::aws::{AwsError, Class, Writer, polling};
 use crate::plan::compare;
-use crate::resources::model::{Changed, Condition, Key, Live, Wanted};
-use crate::resources::tags;
+use crate::resources::model::{Changed, Condition, Key, Live, Tags, Wanted};
+use crate::resources::{Kind, tags};
 
 /// The first pause of a wait; each is half as long again as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -57,6 +57,9 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     let resource = node.kind.resource();
     let writer =
         shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
+    if let (Verb::Update | Verb::Delete, Some(live)) = (node.verb, &live) {
+        check_owner(shared, &node, writer, live).await?;
+    }
     if node.verb == Verb::Delete {
         let Some(live) = live else { return Ok(Ended::Done) };
         let mut pause = Pause::new(shared, &node);
@@ -118,6 +121,34 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     }
 }
 
+/// A plan may have waited long for its answer: meanwhile somebody may have taken the thing over by its tags.
+async fn check_owner(shared: &Shared, node: &Node, writer: &Writer, live: &Live) -> Result<(), Ended> {
+    // Revisions never change.
+    if live.kind == Kind::TaskDefinition {
+        return Ok(());
+    }
+    let owner = |tags: &Tags| {
+        // A part has the tags of its whole, but for its own name in it.
+        let is_tagged = live.kind.resource().is_tagged();
+        Key::from_tags(live.kind, tags).map(|key| if is_tagged { (key.scope, Some(key.name)) } else { (key.scope, None) })
+    };
+    let mut pause = Pause::new(shared, node);
+    let tags = loop {
+        match limited(shared, tags::of(writer, live)).await {
+            Ok(tags) => break tags,
+            Err(error) => pause.after(error).await?,
+        }
+    };
+    if owner(&tags) == owner(&live.tags) {
+        return Ok(());
+    }
+    let reason = match Key::from_tags(live.kind, &tags) {
+        Some(other) => format!("{} has become {other} since it was read", live.id),
+        None => format!("{} is gone, or has lost tierctl's tags, since it was read", live.id),
+    };
+    Err(Ended::Held(reason, "run the same command again: it plans anew".into()))
+}
+
 async fn update(
     shared: &Shared,
     node: &Node,
@@ -136,7 +167,7 @@ async fn update(
         }
     };
     let missing = wanted.tags.iter().filter(|(key, value)| live.tags.get(*key) != Some(*value));
-    let missing: crate::resources::model::Tags = missing.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let missing: Tags = missing.map(|(key, value)| (key.clone(), value.clone())).collect();
     if resource.is_tagged() && !missing.is_empty() {
         limited(shared, tags::add(writer, live, &missing)).await?;
     }

@@ -25,6 +25,6 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         return Err(Failure::usage("no tier spec was named, and `apply` makes tiers", "name one; `tierctl onboard` makes tenants"));
     }
     let calls = Calls::default();
-    let planned = planning::plan(&subjects, Purpose::Apply, Access::Write, &calls).await?;
+    let planned = planning::plan(context, &subjects, Purpose::Apply, Access::Write, &calls).await?;
     write::carry_out(context, planned, &arguments.options, &calls).await
 }

@@ -128,10 +128,16 @@ impl Context {
 
 /// The whole program: arguments to exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let failed = error.use_stderr();
+            if failed && asks_for_json(&arguments) {
+                let terminal = Terminal::new(Format::Json, ColorChoice::Never, false);
+                terminal.fail(&wrong_usage(&error));
+                return Exit::Failed.into();
+            }
             // Nobody there to read it is no error.
             let _ = error.print();
             return if failed { Exit::Failed.into() } else { Exit::Done.into() };
@@ -173,6 +179,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Exit::Failed.into()
         }
     }
+}
+
+/// Where arguments cannot be parsed it has still been said how errors are wanted.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|word| word == "--format=json") || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+}
+
+/// The first paragraph of what clap says; usage and hints for people follow it.
+fn wrong_usage(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let message = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    Failure::usage(
+        message.split_whitespace().collect::<Vec<_>>().join(" "),
+        "`tierctl --help` and `tierctl COMMAND --help` say what there is",
+    )
 }
 
 async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {

@@ -37,7 +37,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let subjects = intent::subjects(&specs);
     let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: arguments.only != Some(Only::Tier) };
     let calls = Calls::default();
-    let planned = planning::plan(&subjects, purpose, Access::Read, &calls).await?;
+    let planned = planning::plan(context, &subjects, purpose, Access::Read, &calls).await?;
     match context.terminal.format {
         Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(&calls)))?,
         Format::Text => {

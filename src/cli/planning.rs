@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{join_all, try_join_all};
 
+use super::Context;
 use super::failure::Failure;
 use crate::aws::{Access, AwsError, Calls, Credentials, Reader, Session, Writer};
 use crate::estate::{self, Facts, Group, infra_group, names};
@@ -14,6 +15,7 @@ use crate::plan::{self, Intent, Plan, Treatment, placement};
 use crate::report::plan_text::PlanNotes;
 use crate::resources::model::{Desired, Live, Place, Scope};
 use crate::resources::{Kind, ReadScope, foreign};
+use crate::spec;
 use crate::spec::model::{TenantSpec, TierSpec};
 
 /// Up to this many tenants are looked up one by one; more are found faster in the listings.
@@ -21,7 +23,7 @@ const FEW_TENANTS: usize = 20;
 
 /// Sessions of a run, by tier and cell.
 #[derive(Default)]
-pub struct Sessions {
+pub(super) struct Sessions {
     by_cell: BTreeMap<(String, String), Session>,
     by_place: BTreeMap<Place, Reader>,
 }
@@ -66,7 +68,7 @@ fn credentials(group: Group<'_>, access: Access) -> Credentials {
 }
 
 /// What a run knows when its plan is made.
-pub struct Planned {
+pub(super) struct Planned {
     pub plan: Plan,
     pub notes: PlanNotes,
     pub sessions: Sessions,
@@ -75,7 +77,13 @@ pub struct Planned {
 }
 
 /// Reads what the specs are about and plans what the purpose asks for.
-pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, calls: &Calls) -> Result<Planned, Failure> {
+pub(super) async fn plan(
+    context: &Context,
+    subjects: &[Subjects<'_>],
+    purpose: Purpose,
+    access: Access,
+    calls: &Calls,
+) -> Result<Planned, Failure> {
     let targets = Targets::of(subjects, purpose);
     let sessions = Sessions::open(&targets.groups, access, calls).await?;
     let facts = live::look_up(&targets.lookups(&sessions)).await?;
@@ -87,7 +95,12 @@ pub async fn plan(subjects: &[Subjects<'_>], purpose: Purpose, access: Access, c
         live::read_health(&sessions.by_place, &mut live).await?;
     }
 
-    let Intended { desired, intent, inherited, blocked, mut warnings } = intent::intend(subjects, &targets.groups, purpose, &live, &facts);
+    let Intended { desired, mut intent, inherited, blocked, mut warnings } =
+        intent::intend(subjects, &targets.groups, purpose, &live, &facts);
+    if !targets.narrow {
+        let others = spec::tiers_in(&context.current_folder).into_iter();
+        intent.other_tiers = others.filter(|name| !subjects.iter().any(|subject| *subject.tier.tier == *name)).collect();
+    }
     warnings.extend(unseen);
     warnings.extend(closed_paths(&targets, &intent, &sessions, &facts, &live).await?);
     let unread = plan::calculate::unread_task_definitions(&desired, &live);
@@ -120,7 +133,7 @@ async fn closed_paths(
 }
 
 /// Plans the removal of tenants, wherever in these tiers they live.
-pub async fn plan_offboarding(tiers: &[&TierSpec], leavers: &[Leaver], access: Access, calls: &Calls) -> Result<Planned, Failure> {
+pub(super) async fn plan_offboarding(tiers: &[&TierSpec], leavers: &[Leaver], access: Access, calls: &Calls) -> Result<Planned, Failure> {
     let groups: Vec<Group<'_>> = tiers.iter().flat_map(|tier| Group::all_of(tier)).collect();
     let sessions = Sessions::open(&groups, access, calls).await?;
     let homes = groups.iter().flat_map(|group| leavers.iter().map(|leaver| (leaver, group.scope().with_tenant(&leaver.tenant))));

@@ -42,7 +42,7 @@ async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
     }
     let left_behind = listener_rule::left_behind(&Reading { aws: reader, place: reader.place(), scope, found: &found }).await?;
     found.extend(left_behind);
-    found.retain(|live| live.owner().is_none_or(|key| scope.wants(&key.scope)) || holds_name(live, scope));
+    found.retain(|live| live.owner().is_none_or(|key| scope.shows(&key.scope)) || holds_name(live, scope));
     Ok(found)
 }
 

@@ -19,7 +19,7 @@ const TENANTS_GROUPS: &[&str] = &["tasks", "load-balancer"];
 
 /// What has to be done so that what exists becomes what is desired, as far as the intent allows.
 pub fn calculate(desired: &[Desired], live: &[Live], intent: &Intent) -> Plan {
-    Calculation::new(live, intent).run(desired)
+    Calculation::new(desired, live, intent).run(desired)
 }
 
 /// ARNs of the task definitions whose content has changed and is not known: only these have to be read.
@@ -61,11 +61,25 @@ struct Calculation<'a> {
     held: BTreeMap<Scope, String>,
     /// Values that have been chosen for things to be made.
     chosen: BTreeSet<(Scope, Kind, String)>,
+    /// Everything that should exist.
+    wanted: BTreeMap<Key, &'a Desired>,
+    /// Live things that are to be another of our things from now on: they have been renamed in the spec.
+    renamed: BTreeSet<&'a str>,
+    /// A rule, and one whose old route it takes over.
+    successions: Vec<Succession>,
     plan: Plan,
 }
 
+struct Succession {
+    heir: Key,
+    /// It has to let go of the route first.
+    holder: Key,
+    /// What is said where each waits for the other.
+    said: String,
+}
+
 impl<'a> Calculation<'a> {
-    fn new(live: &'a [Live], intent: &'a Intent) -> Self {
+    fn new(desired: &'a [Desired], live: &'a [Live], intent: &'a Intent) -> Self {
         let mut ours: BTreeMap<Key, Vec<&Live>> = BTreeMap::new();
         let mut tenants: BTreeMap<Scope, BTreeSet<String>> = BTreeMap::new();
         let mut used = BTreeSet::new();
@@ -92,6 +106,9 @@ impl<'a> Calculation<'a> {
             refused: BTreeSet::new(),
             held: BTreeMap::new(),
             chosen: BTreeSet::new(),
+            wanted: desired.iter().map(|item| (item.key.clone(), item)).collect(),
+            renamed: BTreeSet::new(),
+            successions: Vec::new(),
             plan: Plan::default(),
         }
     }
@@ -107,10 +124,10 @@ impl<'a> Calculation<'a> {
                 Some(Treatment::Remove) | None => {}
             }
         }
-        let wanted: BTreeSet<&Key> = desired.iter().map(|item| &item.key).collect();
-        self.remove_the_rest(&wanted);
+        self.remove_the_rest();
         self.unclaimed();
         self.hold_back();
+        self.order_successions();
         sort(&mut self.plan.changes);
         let ids = self.states.iter().filter_map(|(key, state)| match state {
             State::Stands(id) => Some((key.clone(), id.clone())),
@@ -147,8 +164,12 @@ impl<'a> Calculation<'a> {
     fn manage(&mut self, desired: &Desired) {
         let kind = desired.key.kind;
         let resolved = self.resolved(desired);
+        let mut standing = self.standing(&desired.key);
+        if standing.is_empty() {
+            standing.extend(self.under_another_name(&resolved));
+        }
         let mut candidates: Vec<(&Live, Vec<FieldChange>)> =
-            self.standing(&desired.key).into_iter().map(|live| (live, self.differences(&resolved, live))).collect();
+            standing.into_iter().map(|live| (live, self.differences(&resolved, live))).collect();
         // Of two with one identity the one that can stay as it is, then the one in use, then the first by id.
         candidates.sort_by_key(|(live, changes)| {
             (must_replace(changes), live.condition != Condition::Ready, !self.used.contains(&live.id), live.id.clone())
@@ -198,6 +219,13 @@ impl<'a> Calculation<'a> {
             }
             self.states.insert(desired.key.clone(), State::Unknown);
             let reason = replacement_reason(&fields);
+            if kind == Kind::TargetGroup {
+                // ECS registers tasks only in a target group that a rule leads to, so that the rule moves first.
+                let scope = &desired.key.scope;
+                self.plan.warnings.push(format!(
+                    "{scope}: its rule moves to a new target group, and its requests get 503 until the first new task is healthy"
+                ));
+            }
             self.push(Action::Replace, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
             return;
         }
@@ -209,6 +237,21 @@ impl<'a> Calculation<'a> {
         let state = if kind == Kind::TaskDefinition { State::Unknown } else { State::Stands(live.id.clone()) };
         self.states.insert(desired.key.clone(), state);
         self.push(Action::Update, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, None);
+    }
+
+    /// The endpoint of a downstream that only its name in the spec tells from this one: its owner has accepted it, and
+    /// a second one for the same service would be refused. It gets the new name in its tags.
+    fn under_another_name(&mut self, desired: &Desired) -> Option<&'a Live> {
+        if desired.key.kind != Kind::VpcEndpoint {
+            return None;
+        }
+        let here = self.ours.iter().filter(|(key, _)| key.kind == desired.key.kind && key.scope == desired.key.scope);
+        let leaving = here.filter(|(key, _)| !self.wanted.contains_key(key)).flat_map(|(_, live)| live.iter().copied());
+        let same = leaving
+            .filter(|live| live.condition == Condition::Ready && !self.renamed.contains(live.id.as_str()))
+            .find(|live| !must_replace(&self.differences(desired, live)))?;
+        self.renamed.insert(&same.id);
+        Some(same)
     }
 
     fn differences(&self, desired: &Desired, live: &Live) -> Vec<FieldChange> {
@@ -237,7 +280,8 @@ impl<'a> Calculation<'a> {
     fn create(&mut self, desired: Desired) {
         let desired = self.with_choices(desired);
         self.states.insert(desired.key.clone(), State::Unknown);
-        let refusal = self.name_held(&desired).or_else(|| self.unmet(&desired)).or_else(|| self.collision(&desired, None));
+        let refusal = self.name_held(&desired).or_else(|| self.half_tagged(&desired));
+        let refusal = refusal.or_else(|| self.unmet(&desired)).or_else(|| self.collision(&desired, None));
         if let Some(reason) = refusal {
             self.refused.insert(desired.key.clone());
             self.push(Action::Blocked, &desired.key.clone(), Some(desired), None, Vec::new(), Some(reason));
@@ -308,6 +352,26 @@ impl<'a> Calculation<'a> {
         ))
     }
 
+    /// Why a thing should not be made: one that has lost some of our tags may be it, and nobody can say.
+    fn half_tagged(&self, desired: &Desired) -> Option<String> {
+        let tags = desired.key.tags();
+        let agrees = |live: &Live| {
+            let mut ours = live.tags.iter().filter(|(key, _)| key.starts_with("tierctl:")).peekable();
+            ours.peek().is_some() && ours.all(|(key, value)| tags.get(key).is_none_or(|wanted| wanted == value))
+        };
+        let found = self
+            .live
+            .iter()
+            .find(|live| live.kind == desired.key.kind && live.place == desired.place && live.owner().is_none() && agrees(live))?;
+        let missing: Vec<&str> = tags.keys().filter(|key| !found.tags.contains_key(*key)).map(String::as_str).collect();
+        Some(format!(
+            "{} has some of its tags and not all: it lacks {}. If it is this {}, give it the missing tags; if not, take tierctl's tags off it",
+            found.id,
+            missing.join(", "),
+            desired.key.kind,
+        ))
+    }
+
     /// Why a listener rule cannot be made so: another rule on the listener can match the same request.
     fn collision(&mut self, desired: &Desired, live: Option<&Live>) -> Option<String> {
         if desired.key.kind != Kind::ListenerRule {
@@ -323,22 +387,68 @@ impl<'a> Calculation<'a> {
             if !listener_rule::overlap(&wanted.conditions, &rule.conditions) {
                 continue;
             }
-            let going = other.owner().is_some_and(|key| self.intent.of(&key.scope) == Some(Treatment::Remove));
-            if going {
+            let owner = other.owner();
+            if owner.as_ref().is_some_and(|key| self.intent.of(&key.scope) == Some(Treatment::Remove)) {
                 continue;
             }
             let patterns = rule.conditions.iter().flat_map(|condition| condition.values.clone()).collect::<Vec<_>>().join(", ");
-            let whose = other.owner().map_or_else(|| "not this tenant's".to_string(), |key| format!("of {}", key.scope));
+            let whose = owner.as_ref().map_or_else(|| "not this tenant's".to_string(), |key| format!("of {}", key.scope));
             let said = format!(
                 "rule {} ({whose}, priority {}) matches {patterns}, which this tenant's route can match too",
                 other.id, rule.priority
             );
+            if let Some(holder) = owner.as_ref().filter(|key| self.gives_up(key, &wanted)) {
+                self.successions.push(Succession { heir: desired.key.clone(), holder: holder.clone(), said });
+                continue;
+            }
             if listener_rule::in_band(&wanted.priority, &rule.priority) {
-                return Some(format!("{said}. Choose another `route` for one of them"));
+                let has_spec = owner.is_some_and(|key| !self.wanted.contains_key(&key));
+                let together = if has_spec { ", or onboard both at once if its spec says another route by now" } else { "" };
+                return Some(format!("{said}. Choose another `route` for one of them{together}"));
             }
             self.plan.warnings.push(format!("{}: {said}; the lower priority number wins", desired.key.scope));
         }
         None
+    }
+
+    /// Whether a rule of ours is to match other requests than these from now on.
+    fn gives_up(&self, holder: &Key, wanted: &listener_rule::ListenerRule) -> bool {
+        let future = self.wanted.get(holder).filter(|_| self.intent.of(&holder.scope) == Some(Treatment::Manage));
+        let future =
+            future.and_then(|future| serde_json::from_value::<listener_rule::ListenerRule>(Value::Object(future.fields.clone())).ok());
+        future.is_some_and(|future| !listener_rule::overlap(&wanted.conditions, &future.conditions))
+    }
+
+    /// Who takes over a route waits until it has been let go. Where two wait for each other, one goes first.
+    fn order_successions(&mut self) {
+        let mut after: BTreeMap<Key, BTreeSet<Key>> = BTreeMap::new();
+        for Succession { heir, holder, said } in std::mem::take(&mut self.successions) {
+            let steps = |key: &Key| self.plan.steps().any(|(_, change)| change.key().as_ref() == Some(key));
+            if !steps(&heir) || !steps(&holder) {
+                continue;
+            }
+            let mut reached = BTreeSet::new();
+            let mut next = vec![holder.clone()];
+            while let Some(key) = next.pop() {
+                if reached.insert(key.clone()) {
+                    next.extend(after.get(&key).into_iter().flatten().cloned());
+                }
+            }
+            if reached.contains(&heir) {
+                let scope = &heir.scope;
+                self.plan
+                    .warnings
+                    .push(format!("{scope}: {said}, until it is changed too: for a moment both match, and the lower priority number wins"));
+            } else {
+                after.entry(heir).or_default().insert(holder);
+            }
+        }
+        for change in &mut self.plan.changes {
+            let keys = change.key().and_then(|key| after.remove(&key));
+            if let (Some(keys), Some(desired)) = (keys, &mut change.desired) {
+                desired.after.extend(keys);
+            }
+        }
     }
 
     /// Why a thing cannot be replaced or deleted: tenants live on it, others use it, or AWS has been told to keep it.
@@ -405,16 +515,17 @@ impl<'a> Calculation<'a> {
         self.push(Action::Delete, &desired.key, None, Some(other.clone()), Vec::new(), Some(format!("{reason} ({} stays)", kept.id)));
     }
 
-    fn remove_the_rest(&mut self, wanted: &BTreeSet<&Key>) {
+    fn remove_the_rest(&mut self) {
         let mut refused: BTreeSet<Scope> = BTreeSet::new();
         let going: Vec<(Key, &Live)> = self
             .ours
             .iter()
             .filter(|(key, _)| {
                 let treatment = self.intent.of(&key.scope);
-                treatment == Some(Treatment::Remove) || treatment == Some(Treatment::Manage) && !wanted.contains(key)
+                treatment == Some(Treatment::Remove) || treatment == Some(Treatment::Manage) && !self.wanted.contains_key(key)
             })
             .flat_map(|(key, live)| live.iter().map(|live| (key.clone(), *live)))
+            .filter(|(_, live)| !self.renamed.contains(live.id.as_str()))
             .collect();
         for (key, live) in going {
             let removed = self.intent.of(&key.scope) == Some(Treatment::Remove);
@@ -493,6 +604,16 @@ impl<'a> Calculation<'a> {
                 held.entry(change.scope.clone()).or_insert_with(|| format!("{key} cannot be made"));
             }
         }
+        // A route that is not let go cannot be taken over.
+        let mut left = self.successions.len();
+        while left > 0 {
+            left -= 1;
+            for succession in &self.successions {
+                if held.contains_key(&succession.holder.scope) {
+                    held.entry(succession.heir.scope.clone()).or_insert_with(|| format!("{} keeps its route", succession.holder.scope));
+                }
+            }
+        }
         for change in self.plan.changes.iter_mut().filter(|change| change.action != Action::Blocked) {
             if let Some(cause) = held.get(&change.scope) {
                 change.action = Action::Blocked;
@@ -505,6 +626,7 @@ impl<'a> Calculation<'a> {
         for (key, live) in &self.ours {
             let of_named_group = self.intent.named.contains(&key.scope.without_tenant());
             let named = self.intent.named.contains(&key.scope) || (of_named_group && key.scope.is_tenant() && !self.intent.lists_tenants);
+            let named = named || self.intent.other_tiers.contains(&key.scope.tier);
             if named || self.intent.of(&key.scope).is_some() || !key.kind.resource().is_tagged() {
                 continue;
             }
@@ -579,4 +701,126 @@ fn some_of(names: &BTreeSet<String>) -> String {
 /// Fields whose change makes a new thing, by kind: for documents.
 pub fn replacing_fields(kind: Kind) -> impl Iterator<Item = &'static str> {
     kind.resource().fields().iter().filter(|field| field.on_change != OnChange::Update).map(|field| field.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::estate::tenant;
+    use crate::resources::model::{Place, Tags};
+
+    fn place() -> Place {
+        Place { account: "123456789012".into(), region: "us-east-1".into() }
+    }
+
+    fn group() -> Scope {
+        Scope::infra_group("high", "one", "ig-1")
+    }
+
+    fn desired(key: Key, fields: Value) -> Desired {
+        Desired::new(key, &place(), &fields, &Tags::new())
+    }
+
+    fn live(key: &Key, id: &str, fields: Value) -> Live {
+        Live::new(key.kind, &place(), id, key.tags(), &fields)
+    }
+
+    fn managed(scopes: &[Scope]) -> Intent {
+        let scopes: BTreeMap<Scope, Treatment> = scopes.iter().map(|scope| (scope.clone(), Treatment::Manage)).collect();
+        Intent { named: scopes.keys().cloned().collect(), scopes, ..Intent::default() }
+    }
+
+    fn route(path: &str, target_group: &str) -> Value {
+        json!({
+            "listener_arn": "listener", "priority": listener_rule::band(1, 100), "target_group_arn": target_group,
+            "conditions": [{ "field": "path-pattern", "values": [path] }],
+        })
+    }
+
+    /// Two tenants whose rules are there, and the routes that they are to have.
+    fn routes(wanted: [&str; 2]) -> Plan {
+        let keys = ["acme", "globex"].map(|name| tenant::listener_rule(&group().with_tenant(name)));
+        let there = [("/a/*", 1), ("/b/*", 2)];
+        let live: Vec<Live> = keys
+            .iter()
+            .zip(there)
+            .map(|(key, (path, priority))| {
+                let mut fields = route(path, &format!("tg-{priority}"));
+                fields["priority"] = json!(priority);
+                live(key, &format!("rule-{priority}"), fields)
+            })
+            .collect();
+        let desired: Vec<Desired> = keys
+            .iter()
+            .zip(wanted)
+            .enumerate()
+            .map(|(index, (key, path))| desired(key.clone(), route(path, &format!("tg-{}", index + 1))))
+            .collect();
+        calculate(&desired, &live, &managed(&keys.map(|key| key.scope)))
+    }
+
+    fn actions(plan: &Plan) -> Vec<(Action, &str)> {
+        plan.changes.iter().map(|change| (change.action, change.scope.tenant.as_deref().unwrap_or_default())).collect()
+    }
+
+    #[test]
+    fn a_route_is_taken_over_after_it_was_let_go() {
+        let plan = routes(["/b/*", "/c/*"]);
+        assert_eq!(actions(&plan), [(Action::Update, "acme"), (Action::Update, "globex")]);
+        assert_eq!((plan.changes[0].after.as_slice(), plan.changes[1].after.as_slice()), ([1].as_slice(), [].as_slice()));
+        assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+    }
+
+    #[test]
+    fn two_that_swap_their_routes_are_warned_of_the_moment_between() {
+        let plan = routes(["/b/*", "/a/*"]);
+        assert_eq!(actions(&plan), [(Action::Update, "acme"), (Action::Update, "globex")]);
+        assert!(plan.changes.iter().any(|change| change.after.is_empty()), "neither could begin");
+        assert!(plan.warnings.len() == 1 && plan.warnings[0].contains("for a moment both match"), "{:?}", plan.warnings);
+    }
+
+    #[test]
+    fn a_route_that_stays_with_its_tenant_is_refused() {
+        let plan = routes(["/b/*", "/b/*"]);
+        assert_eq!(plan.changes[0].action, Action::Blocked);
+        assert!(plan.changes[0].reason.as_deref().is_some_and(|reason| reason.contains("Choose another `route`")));
+    }
+
+    fn endpoint(service: &str) -> Value {
+        json!({ "vpc_id": "vpc-1", "service_name": service, "endpoint_type": "Gateway", "subnet_ids": [], "security_group_ids": [],
+                "route_table_ids": ["rtb-1"], "private_dns_enabled": false, "policy": {} })
+    }
+
+    #[test]
+    fn a_downstream_that_is_only_renamed_keeps_its_endpoint() {
+        let old = Key::new(&group(), Kind::VpcEndpoint, "artifacts");
+        let new = Key::new(&group(), Kind::VpcEndpoint, "files");
+        let there = [live(&old, "vpce-1", endpoint("s3"))];
+        let plan = calculate(&[desired(new.clone(), endpoint("s3"))], &there, &managed(&[group()]));
+        let fields: Vec<&str> = plan.changes[0].fields.iter().map(|field| field.path.as_str()).collect();
+        assert_eq!((plan.changes.len(), plan.changes[0].action, fields), (1, Action::Update, vec!["tags.tierctl:resource"]));
+        // Another service is another endpoint, and the old one goes after the new one is there.
+        let plan = calculate(&[desired(new, endpoint("dynamodb"))], &there, &managed(&[group()]));
+        let actions: Vec<Action> = plan.changes.iter().map(|change| change.action).collect();
+        assert_eq!(actions, [Action::Delete, Action::Create]);
+        assert_eq!(plan.changes[0].delete_after, [1]);
+    }
+
+    #[test]
+    fn what_has_lost_a_tag_is_not_made_a_second_time() {
+        let key = Key::new(&group(), Kind::Vpc, "vpc");
+        let mut half = live(&key, "vpc-1", json!({ "cidr_block": "10.0.0.0/16" }));
+        half.tags.remove(crate::resources::model::TAG_TIER);
+        let wanted = [desired(key, json!({ "cidr_block": "10.0.0.0/16" }))];
+        let plan = calculate(&wanted, &[half.clone()], &managed(&[group()]));
+        assert_eq!(plan.changes[0].action, Action::Blocked);
+        assert!(plan.changes[0].reason.as_deref().is_some_and(|reason| reason.contains("lacks tierctl:tier")));
+        // That of another infra group is no obstacle, nor is one without any of our tags.
+        half.tags.insert("tierctl:infra-group".into(), "ig-2".into());
+        assert_eq!(calculate(&wanted, &[half.clone()], &managed(&[group()])).changes[0].action, Action::Create);
+        half.tags.clear();
+        assert_eq!(calculate(&wanted, &[half], &managed(&[group()])).changes[0].action, Action::Create);
+    }
 }

@@ -32,6 +32,8 @@ pub struct Intent {
     pub scopes: BTreeMap<Scope, Treatment>,
     /// Every scope that a spec names, treated or not: what is in none of them is unclaimed.
     pub named: BTreeSet<Scope>,
+    /// Tiers that have a spec and are not what this is about: nothing of theirs is unclaimed.
+    pub other_tiers: BTreeSet<String>,
     /// Whether tenants without a spec are listed as unclaimed.
     pub lists_tenants: bool,
     /// Whether the tier goes as a whole: then tenants anywhere in it keep all of it.

@@ -41,10 +41,25 @@ pub fn arrange(changes: &mut [Change]) {
             }
         }
     }
+    same_kind_first(changes, &mut delete_after);
     tenants_in_reverse(changes, &mut delete_after);
     for ((change, after), delete_after) in changes.iter_mut().zip(after).zip(delete_after) {
         change.after = after.into_iter().collect();
         change.delete_after = delete_after.into_iter().collect();
+    }
+}
+
+/// What leaves the spec goes after what takes its place, and not at all where that failed: things of one kind in one
+/// scope stand in for each other.
+fn same_kind_first(changes: &[Change], delete_after: &mut [BTreeSet<usize>]) {
+    let mut made: BTreeMap<(&Scope, Subject), BTreeSet<usize>> = BTreeMap::new();
+    for (index, change) in changes.iter().enumerate() {
+        if matches!(change.action, Action::Create | Action::Replace | Action::Update) {
+            made.entry((&change.scope, change.subject)).or_default().insert(index);
+        }
+    }
+    for (index, change) in changes.iter().enumerate().filter(|(_, change)| change.action == Action::Delete) {
+        delete_after[index].extend(made.get(&(&change.scope, change.subject)).into_iter().flatten());
     }
 }
 

@@ -37,12 +37,12 @@ impl Resource for Clusters {
         const { &[Field::replace("cluster_name"), Field::update("capacity_providers").set(), Field::update("container_insights")] }
     }
 
-    /// A full read lists all names of the account, and asks only for those that can be ours; a narrow one asks for
-    /// the names that specs take, and nothing else.
+    /// A full read lists all names of the account and asks for all of them, 100 in a call; a narrow one asks for the
+    /// names that specs take, and nothing else.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let names = match reading.scope.is_narrow() {
             true => reading.scope.names.get(&Kind::Cluster).cloned().unwrap_or_default(),
-            false => list(reading.aws, reading.place, reading.scope).await?,
+            false => list(reading.aws, reading.place).await?,
         };
         let names: Vec<String> = names.into_iter().collect();
         let batches: Vec<_> = names.chunks(BATCH).map(|names| describe(reading.aws, names, &[ClusterField::Settings])).collect();
@@ -124,28 +124,18 @@ impl Resource for Clusters {
     }
 }
 
-/// The names in the account that can be ours, or that specs take.
-async fn list(aws: &Reader, place: &Place, scope: &ReadScope) -> Result<BTreeSet<String>, AwsError> {
+/// The names of all clusters in the account.
+async fn list(aws: &Reader, place: &Place) -> Result<BTreeSet<String>, AwsError> {
     let mut names = BTreeSet::new();
     let mut arns = aws.ecs().list_clusters().max_results(100).into_paginator().items().send();
     while let Some(arn) = arns.next().await {
-        let arn = arn.doing("ecs:ListClusters", place)?;
-        let name = name_of(&arn);
-        if can_be_wanted(scope, name) {
-            names.insert(name.to_string());
-        }
+        names.insert(name_of(&arn.doing("ecs:ListClusters", place)?).to_string());
     }
     Ok(names)
 }
 
-/// A cluster's name starts with its tier's, so that all others need no second look.
-fn can_be_wanted(scope: &ReadScope, name: &str) -> bool {
-    let of_tier = |tier: &String| name.strip_prefix(tier.as_str()).is_some_and(|rest| rest.starts_with('-'));
-    scope.tiers.iter().any(of_tier) || scope.wants_name(Kind::Cluster, name)
-}
-
 fn is_wanted(scope: &ReadScope, live: &Live) -> bool {
-    live.owner().is_some_and(|key| scope.wants(&key.scope))
+    live.owner().is_some_and(|key| scope.shows(&key.scope))
         || live.name.as_deref().is_some_and(|name| scope.wants_name(Kind::Cluster, name))
 }
 
@@ -311,16 +301,6 @@ mod tests {
         assert_eq!(adopt(&foreign, &key()).unwrap_err().class, Class::Exists);
         let other = Key::new(&Scope::infra_group("high-tps", "cell-1", "ig-1").with_tenant("b"), Kind::Cluster, "cluster");
         assert!(adopt(&ours, &other).unwrap_err().message.contains("acme"));
-    }
-
-    #[test]
-    fn the_prefix_of_a_tier_ends_at_a_hyphen() {
-        let mut scope = ReadScope { tiers: BTreeSet::from(["high".to_string()]), ..ReadScope::default() };
-        assert!(can_be_wanted(&scope, "high-cell-1-ig-1-a"));
-        assert!(!can_be_wanted(&scope, "highest-cell-1"));
-        assert!(!can_be_wanted(&scope, "other"));
-        scope.names.insert(Kind::Cluster, BTreeSet::from(["other".to_string()]));
-        assert!(can_be_wanted(&scope, "other"));
     }
 
     #[test]

@@ -66,8 +66,11 @@ impl Resource for LoadBalancers {
             let tags = tags_by_arn.remove(load_balancer.load_balancer_arn().unwrap_or_default());
             // Without tags it has gone since it was listed, unless they were not asked for.
             let Some(tags) = tags.or(scope.is_narrow().then(Tags::new)) else { continue };
-            let is_ours = Key::from_tags(Kind::LoadBalancer, &tags).is_some_and(|key| scope.wants(&key.scope));
-            if is_ours || scope.wants_name(Kind::LoadBalancer, load_balancer.load_balancer_name().unwrap_or_default()) {
+            let owner = Key::from_tags(Kind::LoadBalancer, &tags);
+            let is_ours = owner.as_ref().is_some_and(|key| scope.wants(&key.scope));
+            if owner.is_some_and(|key| scope.shows(&key.scope))
+                || scope.wants_name(Kind::LoadBalancer, load_balancer.load_balancer_name().unwrap_or_default())
+            {
                 found.push((load_balancer, tags, is_ours && !scope.is_narrow()));
             }
         }

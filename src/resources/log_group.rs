@@ -7,7 +7,7 @@ use aws_sdk_cloudwatchlogs::types;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Field, Key, Live, Scope, Tags, Wanted};
+use super::model::{Changed, Field, Key, Live, Tags, Wanted};
 use super::{Kind, ReadScope, Reading, Resource};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -39,8 +39,12 @@ impl Resource for LogGroups {
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let (aws, scope) = (reading.aws, reading.scope);
         let mut found = Vec::new();
-        for tier in &scope.tiers {
-            let request = aws.logs().describe_log_groups().log_group_name_prefix(format!("{ROOT}{tier}/")).limit(PAGE);
+        let prefixes = match scope.is_narrow() {
+            true => scope.tiers.iter().map(|tier| format!("{ROOT}{tier}/")).collect(),
+            false => vec![ROOT.to_string()],
+        };
+        for prefix in prefixes {
+            let request = aws.logs().describe_log_groups().log_group_name_prefix(prefix).limit(PAGE);
             let mut pages = request.into_paginator().items().send();
             while let Some(group) = pages.next().await {
                 let group = group.doing("logs:DescribeLogGroups", reading.place)?;
@@ -101,15 +105,8 @@ impl Resource for LogGroups {
 }
 
 fn is_asked_for(name: &str, scope: &ReadScope) -> bool {
-    let of_ours = || scope_of(name).is_some_and(|owner| !scope.is_narrow() && scope.wants(&owner));
-    scope.wants_name(Kind::LogGroup, name) || of_ours()
-}
-
-/// Whose a log group is by its name.
-fn scope_of(name: &str) -> Option<Scope> {
-    let parts: Vec<&str> = name.strip_prefix(ROOT)?.split('/').collect();
-    let [tier, cell, infra_group] = parts[..] else { return None };
-    Some(Scope::infra_group(tier, cell, infra_group))
+    let is_an_infra_groups = || name.strip_prefix(ROOT).is_some_and(|rest| rest.split('/').count() == 3);
+    scope.wants_name(Kind::LogGroup, name) || !scope.is_narrow() && is_an_infra_groups()
 }
 
 fn normal(group: &types::LogGroup) -> LogGroup {
@@ -166,13 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn only_infra_groups_that_are_read_are_asked_for() {
+    fn only_log_groups_that_can_be_ours_are_asked_for() {
         let tiers = BTreeSet::from(["high".to_string()]);
         let all = ReadScope { tiers: tiers.clone(), ..ReadScope::default() };
         assert!(is_asked_for(NAME, &all));
         assert!(!is_asked_for("/tierctl/high/cell-1/ig-1/extra", &all));
-        let one = ReadScope { infra_groups: Some(BTreeSet::from([Scope::infra_group("high", "cell-1", "ig-2")])), ..all };
-        assert!(!is_asked_for(NAME, &one));
+        assert!(is_asked_for("/tierctl/vanished/cell-1/ig-1", &all));
         let names = BTreeMap::from([(Kind::LogGroup, BTreeSet::from([NAME.to_string()]))]);
         let narrow = ReadScope { tiers, tenants: Some(BTreeSet::new()), names, ..ReadScope::default() };
         assert!(is_asked_for(NAME, &narrow));

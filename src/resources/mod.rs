@@ -133,6 +133,11 @@ impl ReadScope {
         self.names.get(&kind).is_some_and(|names| names.contains(name))
     }
 
+    /// Whether something of this scope is worth a line: what no spec names is listed where all is read.
+    pub fn shows(&self, scope: &Scope) -> bool {
+        !self.is_narrow() || self.wants(scope)
+    }
+
     /// Whether a thing's tags say that it is one of those wanted.
     pub fn wants(&self, scope: &Scope) -> bool {
         let group_is_wanted = || self.infra_groups.as_ref().is_none_or(|groups| groups.contains(&scope.without_tenant()));

@@ -20,6 +20,8 @@ pub const TAG_CELL: &str = "tierctl:cell";
 pub const TAG_INFRA_GROUP: &str = "tierctl:infra-group";
 pub const TAG_RESOURCE: &str = "tierctl:resource";
 pub const TAG_TENANT: &str = "tierctl:tenant";
+/// Together they make a thing ours.
+pub const OWNERSHIP: [&str; 4] = [TAG_TIER, TAG_CELL, TAG_INFRA_GROUP, TAG_RESOURCE];
 /// On a service: the revision of its task definition that we deployed.
 pub const TAG_REVISION: &str = "tierctl:revision";
 /// On a service and a task definition: the hash of that revision's content.

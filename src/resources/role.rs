@@ -56,7 +56,7 @@ impl Resource for Roles {
             for role in page.doing("iam:GetAccountAuthorizationDetails", reading.place)?.role_detail_list() {
                 let tags = tags::from_iam(role.tags());
                 let name = role.role_name().unwrap_or_default();
-                let is_ours = Key::from_tags(Kind::Role, &tags).is_some_and(|key| reading.scope.wants(&key.scope));
+                let is_ours = Key::from_tags(Kind::Role, &tags).is_some_and(|key| reading.scope.shows(&key.scope));
                 if is_ours || names.contains(&name.to_lowercase()) {
                     let arn = role.arn().unwrap_or_default();
                     found.push(Live::new(Kind::Role, reading.place, arn, tags, &normal(role)).named(name));

@@ -32,6 +32,8 @@ impl Resource for SecurityGroups {
             let live = live(reading.place, &group);
             if let Some(owner) = live.owner().filter(|key| reading.scope.wants(&key.scope)) {
                 found.extend(security_group_rules::live(&live, &owner.name, &group));
+            }
+            if filters::is_wanted(reading.scope, &live) {
                 found.push(live);
             }
         }

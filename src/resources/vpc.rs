@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Field, Live, Wanted};
+use super::model::{Changed, Field, Key, Live, Wanted};
 use super::{Kind, Reading, Resource, deletion, eventually, filters, tags};
 use crate::aws::{AwsError, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Vpc {
     pub cidr_block: String,
-    /// Absent where a narrow read did not ask for it.
+    /// Absent where it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enable_dns_support: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,9 @@ impl Resource for Vpcs {
         while let Some(vpc) = pages.next().await {
             let vpc = vpc.doing("ec2:DescribeVpcs", reading.place)?;
             let id = vpc.vpc_id().unwrap_or_default();
-            let (support, hostnames) = if reading.scope.is_narrow() {
+            let tags = tags::from_ec2(vpc.tags());
+            let is_wanted = Key::from_tags(Kind::Vpc, &tags).is_some_and(|key| reading.scope.wants(&key.scope));
+            let (support, hostnames) = if reading.scope.is_narrow() || !is_wanted {
                 (None, None)
             } else {
                 let (support, hostnames) = futures::try_join!(
@@ -54,7 +56,7 @@ impl Resource for Vpcs {
                 enable_dns_support: support,
                 enable_dns_hostnames: hostnames,
             };
-            found.push(Live::new(Kind::Vpc, reading.place, id, tags::from_ec2(vpc.tags()), &shape));
+            found.push(Live::new(Kind::Vpc, reading.place, id, tags, &shape));
         }
         Ok(found)
     }

@@ -1,6 +1,6 @@
 //! Files and folders into specs, with everything that is wrong with them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -92,6 +92,11 @@ pub fn load(request: &Request) -> Specs {
     }
     reader.find_tiers(&request.current_folder);
     reader.finish()
+}
+
+/// Names of the tiers that have a spec in `tiers/` below a folder, whatever else is wrong there.
+pub fn tiers_in(folder: &Path) -> BTreeSet<String> {
+    candidates_in(&folder.join("tiers"), folder).into_iter().flat_map(|candidate| candidate.names).collect()
 }
 
 /// The same for texts that are in no file; the paths are only shown.

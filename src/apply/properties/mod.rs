@@ -40,6 +40,8 @@ struct Tier {
     by_header: bool,
     second_group: bool,
     second_cell: bool,
+    /// Whether a downstream goes by another name.
+    renamed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -80,9 +82,10 @@ fn tier() -> impl Strategy<Value = Tier> {
         select(vec!["[1024, 65535]", "[8000, 8999]"]),
         any::<bool>(),
     );
-    let rest = (any::<bool>(), select(vec![30, 90]), select(vec!["ads", "search"]), any::<bool>(), any::<bool>(), any::<bool>());
+    let rest =
+        (any::<bool>(), select(vec![30, 90]), select(vec!["ads", "search"]), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (network, paths, rest).prop_map(|((zones, cidr, internet_facing, certificate), (downstreams, bidder, ports, egress), rest)| {
-        let (statements, retention, team, by_header, second_group, second_cell) = rest;
+        let (statements, retention, team, by_header, second_group, second_cell, renamed) = rest;
         // An internet-facing load balancer speaks HTTPS.
         let certificate = certificate || internet_facing;
         Tier {
@@ -100,6 +103,7 @@ fn tier() -> impl Strategy<Value = Tier> {
             by_header,
             second_group,
             second_cell,
+            renamed,
         }
     })
 }
@@ -162,7 +166,12 @@ impl Estate {
             )
         };
         let service = format!("0a1b2c3d4e5f6071{}", tier.bidder);
-        let downstreams: String = tier.downstreams.iter().map(|line| format!("  - {}\n", line.replace("SERVICE", &service))).collect();
+        let names = if tier.renamed { ["name: files", "name: bids"] } else { ["name: artifacts", "name: bidder"] };
+        let line = |line: &&str| {
+            let line = line.replace("SERVICE", &service).replace("name: artifacts", names[0]).replace("name: bidder", names[1]);
+            format!("  - {line}\n")
+        };
+        let downstreams: String = tier.downstreams.iter().map(line).collect();
         let mut text = format!(
             "tier: high\nregion: us-east-1\ntags: {{team: {}}}\ntenants: {{ports: {}, route_by: {}}}\nmonitoring: \
              {{log_retention_days: {}}}\n",

@@ -55,6 +55,11 @@ pub(super) fn tenant(tenant: &Tenant, tier: Option<&Tier>, findings: &mut Findin
     variables(tenant, &spec.environment, &service.secrets, findings);
     image(tenant, &service.image, findings);
     if let Some(desired) = &service.desired
+        && i32::try_from(**desired).is_err()
+    {
+        let message = format!("{} tasks are more than ECS can count", **desired);
+        findings.push(tenant.error("bad-number", desired.origin(), message, "write a number of at most 2147483647"));
+    } else if let Some(desired) = &service.desired
         && **desired > 1000
     {
         let message = format!("{} tasks are more than the 1,000 targets that a load balancer takes by default", **desired);
