@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::plan::{Action, Change, Plan};
 use crate::resources::Kind;
-use crate::resources::model::{Desired, Live, Scope};
+use crate::resources::model::{Desired, Key, Live, Scope};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
@@ -43,6 +43,8 @@ pub(super) struct Work {
     pub(super) desired: Option<Desired>,
     pub(super) live: Option<Live>,
     pub(super) changed: BTreeSet<String>,
+    /// Ids of what the plan knows under this identity.
+    pub(super) known: BTreeSet<String>,
 }
 
 pub(super) struct Graph {
@@ -51,6 +53,7 @@ pub(super) struct Graph {
     pub(super) needs: Vec<BTreeSet<usize>>,
     /// For each node the change or the wait that it comes from.
     sources: Vec<Source>,
+    known: BTreeMap<Key, BTreeSet<String>>,
 }
 
 #[derive(Clone, Copy)]
@@ -62,7 +65,10 @@ enum Source {
 impl Graph {
     /// Without `wait` nothing is only waited for.
     pub(super) fn new(plan: &Plan, wait: bool) -> Self {
-        let mut graph = Self { nodes: Vec::new(), needs: Vec::new(), sources: Vec::new() };
+        let mut graph = Self { nodes: Vec::new(), needs: Vec::new(), sources: Vec::new(), known: BTreeMap::new() };
+        for (key, live) in plan.changes.iter().filter_map(|change| Some((change.key()?, change.live.as_ref()?))) {
+            graph.known.entry(key).or_default().insert(live.id.clone());
+        }
         let (mut makes, mut removes) = (BTreeMap::new(), BTreeMap::new());
         for (index, change) in plan.steps() {
             let verb = match change.action {
@@ -109,12 +115,19 @@ impl Graph {
         match self.sources[index] {
             Source::Wait(wait) => {
                 let wait = &plan.waits[wait];
-                Work { node, desired: Some(wait.desired.clone()), live: Some(wait.live.clone()), changed: BTreeSet::new() }
+                Work {
+                    node,
+                    desired: Some(wait.desired.clone()),
+                    live: Some(wait.live.clone()),
+                    changed: BTreeSet::new(),
+                    known: BTreeSet::new(),
+                }
             }
             Source::Change(change) => {
                 let change = &plan.changes[change];
                 let changed = change.fields.iter().map(|field| field.path.clone()).collect();
-                Work { node, desired: change.desired.clone(), live: change.live.clone(), changed }
+                let known = change.key().and_then(|key| self.known.get(&key)).cloned().unwrap_or_default();
+                Work { node, desired: change.desired.clone(), live: change.live.clone(), changed, known }
             }
         }
     }

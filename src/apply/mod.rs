@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::Writer;
 use crate::plan::Plan;
-use crate::resources::model::{Key, Scope};
+use crate::resources::model::{Key, Live, Scope};
 use graph::Graph;
 pub use graph::{Node, Verb};
 use step::Ended;
@@ -103,6 +103,8 @@ impl Outcome {
 struct Shared {
     writers: BTreeMap<(String, String), Writer>,
     ids: Mutex<BTreeMap<Key, String>>,
+    /// What this run has made of tenants, in that order.
+    made: Mutex<Vec<Live>>,
     permits: Semaphore,
     events: mpsc::UnboundedSender<Event>,
     deadline: Instant,
@@ -132,6 +134,7 @@ pub async fn run(
     let shared = Arc::new(Shared {
         writers,
         ids: Mutex::new(plan.ids.clone()),
+        made: Mutex::default(),
         permits: Semaphore::new(options.parallelism.max(1)),
         events,
         deadline: Instant::now() + options.timeout,

@@ -1,5 +1,6 @@
 //! One step: the request, again while AWS says "not yet", then the wait until it has taken effect.
 
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::graph::{Verb, Work};
 use super::{Event, Node, Shared};
 use crate::aws::{AwsError, Class, Writer, polling};
 use crate::plan::compare;
-use crate::resources::model::{Changed, Condition, Key, Live, Tags, Wanted};
+use crate::resources::model::{Changed, Condition, Desired, Key, Live, Scope, Tags, Wanted};
 use crate::resources::{Kind, tags};
 
 /// The first pause of a wait; each is half as long again as the one before.
@@ -53,7 +54,7 @@ pub(super) async fn run(shared: &Shared, work: Work, made: &(dyn Fn() + Send + S
 }
 
 async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync)) -> Result<Ended, Ended> {
-    let Work { node, desired, live, changed } = work;
+    let Work { node, desired, live, changed, known } = work;
     let resource = node.kind.resource();
     let writer =
         shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
@@ -78,13 +79,17 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
         }
     }
     let Some(desired) = desired else { return Ok(Ended::Done) };
-    let mut wanted = resolved(shared, &desired)?;
+    let mut wanted = resolved(shared, &desired, known)?;
     let id = match (node.verb, &live) {
         (Verb::Create, _) | (Verb::Update, None) => {
             let mut pause = Pause::new(shared, &node);
             loop {
                 match limited(shared, resource.create(writer, &wanted)).await {
                     Ok(id) => break id,
+                    Err(error) if error.class == Class::NoPlace => {
+                        withdraw(shared, writer, &node.scope).await?;
+                        return Err(Ended::Held(error.to_string(), error.remedy()));
+                    }
                     Err(error) => pause.after(error).await?,
                 }
             }
@@ -93,6 +98,10 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
         (Verb::Await | Verb::Delete, live) => live.as_ref().map(|live| live.id.clone()).unwrap_or_default(),
     };
     shared.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(desired.key.clone(), id.clone());
+    if node.verb == Verb::Create && node.scope.is_tenant() {
+        let live = Live::new(node.kind, &wanted.place, &id, wanted.tags.clone(), &wanted.fields);
+        shared.made.lock().unwrap_or_else(PoisonError::into_inner).push(live);
+    }
     if !resource.is_needed_ready() {
         made();
     }
@@ -149,13 +158,22 @@ async fn check_owner(shared: &Shared, node: &Node, writer: &Writer, live: &Live)
     Err(Ended::Held(reason, "run the same command again: it plans anew".into()))
 }
 
+/// Takes away what this run has made of a tenant for which there is no place: it would count as living there.
+async fn withdraw(shared: &Shared, writer: &Writer, scope: &Scope) -> Result<(), Ended> {
+    let made = shared.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for live in made.iter().rev().filter(|live| live.owner().is_some_and(|key| key.scope == *scope)) {
+        limited(shared, live.kind.resource().delete(writer, live)).await?;
+    }
+    Ok(())
+}
+
 async fn update(
     shared: &Shared,
     node: &Node,
     writer: &Writer,
     live: &Live,
     wanted: &mut Wanted,
-    changed: std::collections::BTreeSet<String>,
+    changed: BTreeSet<String>,
 ) -> Result<String, Ended> {
     let resource = node.kind.resource();
     let changed = Changed(changed);
@@ -175,12 +193,12 @@ async fn update(
 }
 
 /// The thing with every reference in the place of its id: all that it needs has been made by now.
-fn resolved(shared: &Shared, desired: &crate::resources::model::Desired) -> Result<Wanted, Ended> {
+fn resolved(shared: &Shared, desired: &Desired, known: BTreeSet<String>) -> Result<Wanted, Ended> {
     let fields = {
         let ids = shared.ids.lock().unwrap_or_else(PoisonError::into_inner);
         compare::resolve(&desired.fields, &|key: &Key| ids.get(key).cloned())
     };
-    let mut unknown = std::collections::BTreeSet::new();
+    let mut unknown = BTreeSet::new();
     fields.values().for_each(|value| crate::resources::model::references(value, &mut unknown));
     if let Some(key) = unknown.first() {
         let reason = format!("it needs {key}, which does not exist");
@@ -188,7 +206,7 @@ fn resolved(shared: &Shared, desired: &crate::resources::model::Desired) -> Resu
     }
     let mut tags = desired.tags.clone();
     tags.extend(desired.key.kind.resource().derived_tags(&fields));
-    Ok(Wanted { key: desired.key.clone(), place: desired.place.clone(), fields, tags })
+    Ok(Wanted { key: desired.key.clone(), place: desired.place.clone(), fields, tags, known })
 }
 
 /// Holds one of the permits while a request is under way, and none while waiting for the next.
@@ -203,12 +221,14 @@ struct Pause<'a> {
     node: &'a Node,
     next: Duration,
     started: Instant,
+    /// Since when AWS has not listed the thing.
+    absent_since: Option<Instant>,
     said: String,
 }
 
 impl<'a> Pause<'a> {
     fn new(shared: &'a Shared, node: &'a Node) -> Self {
-        Self { shared, node, next: FIRST_PAUSE, started: Instant::now(), said: String::new() }
+        Self { shared, node, next: FIRST_PAUSE, started: Instant::now(), absent_since: None, said: String::new() }
     }
 
     /// Waits where trying again can help, and ends the step where it cannot.
@@ -232,15 +252,24 @@ impl<'a> Pause<'a> {
 
     /// `None` while it has to be asked again.
     async fn until_ready(&mut self, condition: Condition) -> Result<Option<Ended>, Ended> {
+        let rerun = || "run the same command again: it picks up what is there".to_string();
+        if !matches!(condition, Condition::Absent(_)) {
+            self.absent_since = None;
+        }
         let (reason, held) = match condition {
             Condition::Ready => return Ok(Some(Ended::Done)),
             Condition::Failed(reason) => {
                 return Err(Ended::Failed(reason, "mend the cause, then run the same command again".into()));
             }
+            Condition::Absent(reason) => {
+                if self.absent_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE_WITH_READS {
+                    return Err(Ended::Failed(format!("{reason}: somebody has deleted it"), rerun()));
+                }
+                (format!("{reason} yet"), false)
+            }
             Condition::Pending(reason) | Condition::Leaving(reason) => (reason, false),
             Condition::Blocked(reason) => (reason, true),
         };
-        let rerun = || "run the same command again: it picks up what is there".to_string();
         if held && self.started.elapsed() > PATIENCE_WITH_OTHERS {
             return Ok(Some(Ended::Held(reason, rerun())));
         }

@@ -33,6 +33,8 @@ pub enum Class {
     Unreachable,
     /// Somebody else's thing is in the way: who owns it has to act.
     Others,
+    /// The infra group is full.
+    NoPlace,
     /// AWS failed.
     Service,
 }
@@ -52,6 +54,11 @@ pub struct AwsError {
 impl AwsError {
     pub fn new(action: &str, subject: impl fmt::Display, class: Class, message: impl Into<String>) -> Self {
         Self { action: action.into(), subject: subject.to_string(), code: None, message: message.into(), class }
+    }
+
+    /// Whether the request may have taken effect all the same: the answer was lost, or AWS failed on the way.
+    pub fn outcome_is_unknown(&self) -> bool {
+        matches!(self.class, Class::Unreachable | Class::Service)
     }
 
     /// What the user can do about it.
@@ -75,6 +82,11 @@ impl AwsError {
                 "check the network and AWS_ENDPOINT_URL, then run the same command again: it picks up what is there".into()
             }
             Class::Throttled => "run the same command again, with a lower --parallelism".into(),
+            Class::NoPlace => {
+                "add an infra group to a cell of the tier's spec and apply it, or raise tenants.max_per_infra_group; then run the same \
+                 command again"
+                    .into()
+            }
             Class::Others => "remove it, or have its owner move it, then run the same command again".into(),
             Class::InUse => "remove what still uses it, then run the same command again".into(),
             Class::Exists => {
@@ -183,9 +195,10 @@ fn classify(code: &str, message: &str) -> Class {
     match code {
         "ClientException" if text.contains("unable to describe task definition") => Class::NotFound,
         "InvalidParameterException" if text.contains("does not have an associated load balancer") => Class::NotYet,
-        "InvalidParameterException" if text.contains("unable to assume") || text.contains("still draining") => Class::NotYet,
+        // Draining takes as long as the target group's deregistration delay.
+        "InvalidParameterException" if text.contains("still draining") => Class::InUse,
+        "InvalidParameterException" if text.contains("unable to assume") => Class::NotYet,
         "ClientException" if text.contains("role is not valid") || text.contains("unable to assume") => Class::NotYet,
-        "InvalidParameterException" if text.contains("unable to start a service that is still draining") => Class::NotYet,
         "InvalidParameter" if text.contains("conflicting dns domain") => Class::InUse,
         "DependencyViolation"
         | "ResourceInUse"
@@ -259,7 +272,7 @@ mod tests {
     #[test]
     fn what_will_pass_is_told_from_what_will_not() {
         assert_eq!(classify("InvalidParameterException", "The target group x does not have an associated load balancer."), Class::NotYet);
-        assert_eq!(classify("InvalidParameterException", "Unable to Start a service that is still Draining."), Class::NotYet);
+        assert_eq!(classify("InvalidParameterException", "Unable to Start a service that is still Draining."), Class::InUse);
         assert_eq!(classify("InvalidParameterException", "desired count must be positive"), Class::Invalid);
         assert_eq!(classify("DependencyViolation", "resource sg-1 has a dependent object"), Class::InUse);
     }

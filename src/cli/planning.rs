@@ -91,6 +91,10 @@ pub(super) async fn plan(
     let mut live = live::read(&requests).await?;
     let (homes, unseen) = look_elsewhere(&targets, &live, calls).await;
     live.extend(homes);
+    if targets.narrow && targets.groups.iter().any(|group| placement::places(*group, &live).free < targets.candidates.len()) {
+        // It is, or may become, full: then it matters which of the other rules are tenants'.
+        live::tell_tenants_rules(&sessions.by_place, &mut live).await?;
+    }
     if purpose == Purpose::Status {
         live::read_health(&sessions.by_place, &mut live).await?;
     }

@@ -81,7 +81,9 @@ fn tenant_status(scope: &Scope, live: &[Live]) -> TenantStatus {
     let name = scope.tenant.clone().unwrap_or_default();
     let health = |condition: Option<&Condition>, absent: &str| match condition {
         Some(Condition::Ready) => (true, "healthy".to_string()),
-        Some(Condition::Pending(why) | Condition::Blocked(why) | Condition::Failed(why) | Condition::Leaving(why)) => (false, why.clone()),
+        Some(
+            Condition::Pending(why) | Condition::Absent(why) | Condition::Blocked(why) | Condition::Failed(why) | Condition::Leaving(why),
+        ) => (false, why.clone()),
         None => (false, absent.to_string()),
     };
     match find(Kind::Service) {

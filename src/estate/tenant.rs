@@ -155,6 +155,7 @@ impl<'a> Builder<'a> {
             priority: listener_rule::band(band[0], band[1]),
             conditions: conditions(self.group.tier, self.tenant),
             target_group_arn: Some(Id::Of(target_group(&self.scope))),
+            places: Some(*self.group.tier.tenants.max_per_infra_group),
         };
         self.desired(listener_rule(&self.scope), &shape)
     }
@@ -184,6 +185,8 @@ impl<'a> Builder<'a> {
             infra_group::role(&self.scope, "execution"),
             infra_group::log_group(&self.scope),
             cluster(&self.scope),
+            // A tenant that finds no place leaves no revision behind.
+            listener_rule(&self.scope),
         ]);
         let content = task_definition::content_hash(&desired.fields);
         desired.tags.insert(TAG_CONTENT.into(), content);

@@ -20,7 +20,15 @@ pub struct Request {
 /// Reads all places at once.
 pub async fn read(requests: &[Request]) -> Result<Vec<Live>, AwsError> {
     let places = try_join_all(requests.iter().map(read_place)).await?;
-    let mut live: Vec<Live> = places.into_iter().flatten().collect();
+    // Where one place is read with several credentials, each tier is whole in the answer of its own.
+    let is_anothers = |request: &Request, live: &Live| {
+        let asks = |other: &Request| {
+            other.reader.place() == request.reader.place() && live.owner().is_some_and(|key| other.scope.wants(&key.scope))
+        };
+        !live.owner().is_some_and(|key| request.scope.wants(&key.scope)) && requests.iter().any(asks)
+    };
+    let pairs = requests.iter().zip(places).flat_map(|(request, found)| found.into_iter().map(move |live| (request, live)));
+    let mut live: Vec<Live> = pairs.filter(|(request, live)| !is_anothers(request, live)).map(|(_, live)| live).collect();
     // Roles are an account's, not a Region's: two cells of one account read the same ones.
     live.sort_by(|a, b| (a.kind, &a.id, &a.place).cmp(&(b.kind, &b.id, &b.place)));
     live.dedup_by(|a, b| a.kind == b.kind && a.id == b.id);
@@ -73,6 +81,20 @@ async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Re
             live.fields.insert(listener_rule::TAGS_UNREAD.into(), true.into());
         }
         live.tags = tags.remove(&live.id).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Reads whose the rules are whose tags were left out: those that are no tenant's of theirs do not count as one.
+pub async fn tell_tenants_rules(readers: &BTreeMap<Place, Reader>, live: &mut [Live]) -> Result<(), AwsError> {
+    for (place, reader) in readers {
+        let unread = |item: &&Live| item.fields.contains_key(listener_rule::TAGS_UNREAD) && item.place == *place;
+        let arns: Vec<String> = live.iter().filter(unread).map(|item| item.id.clone()).collect();
+        let tags = elb_tags::read(reader, &arns).await?;
+        let is_a_tenants = |arn: &str| tags.get(arn).is_some_and(|tags| Key::from_tags(Kind::ListenerRule, tags).is_some());
+        for item in live.iter_mut().filter(|item| arns.contains(&item.id) && !is_a_tenants(&item.id)) {
+            item.fields.remove(listener_rule::TAGS_UNREAD);
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Desired against live: for each thing what has to be done, or why it cannot be.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -138,8 +139,9 @@ impl<'a> Calculation<'a> {
     }
 
     fn observe(&mut self, desired: &Desired) {
-        let candidates = self.standing(&desired.key);
-        if let Some(live) = candidates.first() {
+        // The same that an apply would let stand.
+        let candidates = self.standing(&desired.key).into_iter();
+        if let Some(live) = candidates.min_by_key(|live| (live.condition != Condition::Ready, Reverse(self.weight(live)), &live.id)) {
             self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
         }
     }
@@ -170,9 +172,9 @@ impl<'a> Calculation<'a> {
         }
         let mut candidates: Vec<(&Live, Vec<FieldChange>)> =
             standing.into_iter().map(|live| (live, self.differences(&resolved, live))).collect();
-        // Of two with one identity the one that can stay as it is, then the one in use, then the first by id.
-        candidates.sort_by_key(|(live, changes)| {
-            (must_replace(changes), live.condition != Condition::Ready, !self.used.contains(&live.id), live.id.clone())
+        // Of two with one identity the one that can stay as it is, then the one that more depends on, then the first by id.
+        candidates.sort_by_cached_key(|(live, changes)| {
+            (must_replace(changes), live.condition != Condition::Ready, Reverse(self.weight(live)), live.id.clone())
         });
         let mut candidates = candidates.into_iter();
         let Some((live, fields)) = candidates.next() else {
@@ -498,11 +500,29 @@ impl<'a> Calculation<'a> {
         })
     }
 
+    /// How much depends on a thing. For a VPC: tenants, the load balancer, then whatever else is in it.
+    fn weight(&self, live: &Live) -> (usize, usize, usize) {
+        if live.kind != Kind::Vpc {
+            return (0, 0, usize::from(self.used.contains(&live.id)));
+        }
+        let inside: Vec<&&Live> = self.live.iter().filter(|other| other.text("vpc_id") == Some(&live.id)).collect();
+        let subnets: BTreeSet<&str> = inside.iter().filter(|other| other.kind == Kind::Subnet).map(|subnet| subnet.id.as_str()).collect();
+        let balancers = self.live.iter().filter(|other| other.kind == Kind::LoadBalancer && other.owner().is_some());
+        let balancers = balancers.filter(|balancer| order::ids(&balancer.fields).iter().any(|id| subnets.contains(id.as_str())));
+        (inside.iter().filter(|other| other.kind == Kind::TargetGroup).count(), balancers.count(), inside.len())
+    }
+
     /// One identity found twice: what can go goes, two in use are for the user to settle.
     fn duplicate(&mut self, desired: &Desired, kept: &Live, other: &Live, outdated: bool) {
-        // Nothing refers to an endpoint, and traffic goes through it all the same.
-        let carries_traffic = other.kind == Kind::VpcEndpoint && other.condition == Condition::Ready;
-        let used = self.used.contains(&other.id) || carries_traffic;
+        let used = match other.kind {
+            // What else is in a second VPC is a second one of its identity too, and goes with it.
+            Kind::Vpc => self.weight(other).0 > 0,
+            // Nothing refers to an endpoint, and the tenants' traffic goes through it all the same.
+            Kind::VpcEndpoint => {
+                other.condition == Condition::Ready && self.tenants.get(&desired.key.scope).is_some_and(|tenants| !tenants.is_empty())
+            }
+            _ => self.used.contains(&other.id),
+        };
         if used && !outdated {
             let reason = format!(
                 "it exists twice, as {} and {}, and both are in use. Move what uses {} over to {}, or delete its tags, and run again",

@@ -251,9 +251,13 @@ pub fn missing(wanted: &[crate::resources::model::Desired], live: &[Live]) -> Ve
             match owned.get(&item.key).map(|live| &live.condition) {
                 None => Some(format!("{what} does not exist")),
                 Some(Condition::Ready) => None,
-                Some(Condition::Pending(why) | Condition::Blocked(why) | Condition::Failed(why) | Condition::Leaving(why)) => {
-                    Some(format!("{what} is not ready: {why}"))
-                }
+                Some(
+                    Condition::Pending(why)
+                    | Condition::Absent(why)
+                    | Condition::Blocked(why)
+                    | Condition::Failed(why)
+                    | Condition::Leaving(why),
+                ) => Some(format!("{what} is not ready: {why}")),
             }
         })
         .collect()

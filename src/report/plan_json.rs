@@ -46,7 +46,7 @@ fn waits(plan: &Plan) -> Vec<Value> {
     let entries = plan.waits.iter().filter_map(|wait| {
         let (state, reason) = match &wait.live.condition {
             Condition::Ready => return None,
-            Condition::Pending(reason) => ("pending", reason),
+            Condition::Pending(reason) | Condition::Absent(reason) => ("pending", reason),
             Condition::Blocked(reason) => ("blocked", reason),
             Condition::Failed(reason) => ("failed", reason),
             Condition::Leaving(reason) => ("leaving", reason),

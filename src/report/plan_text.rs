@@ -23,7 +23,8 @@ pub struct PlanNotes {
 }
 
 /// Fields of a thing to be made that go without saying.
-const UNSAID: &[(Kind, &str)] = &[(Kind::SecurityGroupRules, "direction"), (Kind::Service, "rollout"), (Kind::Targets, "vpc_cidr")];
+const UNSAID: &[(Kind, &str)] =
+    &[(Kind::SecurityGroupRules, "direction"), (Kind::Service, "rollout"), (Kind::Targets, "vpc_cidr"), (Kind::ListenerRule, "places")];
 /// Unchanged lines shown around a change in a document.
 const CONTEXT: usize = 2;
 /// Lists up to this long are written on the line of their field.
@@ -329,7 +330,7 @@ impl Page<'_> {
         for wait in &plan.waits {
             let (why, style) = match &wait.live.condition {
                 Condition::Ready => continue,
-                Condition::Pending(why) | Condition::Leaving(why) => (why, tone::PLAIN),
+                Condition::Pending(why) | Condition::Absent(why) | Condition::Leaving(why) => (why, tone::PLAIN),
                 Condition::Blocked(why) | Condition::Failed(why) => (why, tone::DELETE),
             };
             let key = &wait.desired.key;

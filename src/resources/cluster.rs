@@ -112,7 +112,7 @@ impl Resource for Clusters {
         let clusters = describe(aws, &[id.to_string()], &[ClusterField::Attachments]).await?;
         Ok(match clusters.first().filter(|cluster| exists(cluster)) {
             Some(cluster) => condition(cluster),
-            None => Condition::Pending("AWS does not show the cluster yet".into()),
+            None => Condition::Absent(format!("AWS does not show {id}")),
         })
     }
 

@@ -40,6 +40,8 @@ pub fn hex(bytes: &[u8], length: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::resources::Kind;
     use crate::resources::model::{Fields, Key, Place, Scope};
@@ -48,7 +50,7 @@ mod tests {
         let key = Key::new(&Scope::infra_group("high", "one", "ig-1"), Kind::Service, name);
         let place = Place { account: "123456789012".into(), region: "us-east-1".into() };
         let fields = Fields::from_iter([("port".to_string(), json!(port))]);
-        Wanted { tags: key.tags(), key, place, fields }
+        Wanted { tags: key.tags(), key, place, fields, known: BTreeSet::new() }
     }
 
     #[test]

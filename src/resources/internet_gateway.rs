@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{AttachmentStatus, InternetGateway as Ec2InternetGateway
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Id, Live, Place, Wanted};
-use super::{Kind, Reading, Resource, deletion, eventually, filters, tags};
+use super::{Kind, Reading, Resource, deletion, eventually, filters, once, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,14 +43,18 @@ impl Resource for InternetGateways {
 
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
         let shape: InternetGateway = wanted.shape()?;
-        let made = aws
-            .ec2()
-            .create_internet_gateway()
-            .tag_specifications(tags::to_ec2_specification(ResourceType::InternetGateway, &wanted.tags))
-            .send()
-            .await
-            .doing("ec2:CreateInternetGateway", &wanted.key)?;
-        let id = made.internet_gateway().and_then(|gateway| gateway.internet_gateway_id()).unwrap_or_default().to_string();
+        let look = || async {
+            let request = aws.ec2().describe_internet_gateways().set_filters(Some(once::same_identity(wanted)));
+            let found = request.send().await.doing("ec2:DescribeInternetGateways", &wanted.key)?;
+            Ok(found.internet_gateways().iter().filter_map(|gateway| gateway.internet_gateway_id()).map(String::from).collect())
+        };
+        let send = || async {
+            let tags = tags::to_ec2_specification(ResourceType::InternetGateway, &wanted.tags);
+            let request = aws.ec2().create_internet_gateway().tag_specifications(tags);
+            let made = request.send().await.doing("ec2:CreateInternetGateway", &wanted.key)?;
+            Ok(made.internet_gateway().and_then(|gateway| gateway.internet_gateway_id()).unwrap_or_default().to_string())
+        };
+        let id = once::make(wanted, look, send).await?;
         if let Some(vpc_id) = &shape.vpc_id {
             let vpc_id = vpc_id.known()?;
             eventually::known(|| attach(aws, &id, vpc_id)).await?;

@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::model::{Changed, Field, Id, Live, ShapeError, Tags, Wanted};
+use super::model::{Changed, Field, Id, Key, Live, ShapeError, Tags, Wanted};
 use super::{Kind, Reading, Resource, Stage, elb_tags, listener, tags, target_group};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 use crate::spec::pattern;
@@ -34,6 +34,9 @@ pub struct ListenerRule {
     pub conditions: Vec<Condition>,
     /// The target group that it forwards to; none on a live rule that does something else.
     pub target_group_arn: Option<Id>,
+    /// Tenants that the infra group takes: a new rule is made only while there is a place. Not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,6 +140,7 @@ impl Resource for ListenerRules {
                 if let Some(arn) = twin {
                     return elb_tags::adopt(aws, action, arn, wanted).await;
                 }
+                check_places(aws, wanted, shape, &there).await?;
                 let made = aws
                     .elb()
                     .create_rule()
@@ -221,6 +225,23 @@ pub async fn left_behind(reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
     Ok(found)
 }
 
+/// Another run may have taken the last place since the plan was made. Nobody can take it between this look and the
+/// create that follows: who looks at the same rules tries the same priority, and AWS gives it to one of them.
+async fn check_places(aws: &Reader, wanted: &Wanted, shape: &ListenerRule, there: &[Rule]) -> Result<(), AwsError> {
+    let Some(places) = shape.places.and_then(|places| usize::try_from(places).ok()).filter(|places| there.len() >= *places) else {
+        return Ok(());
+    };
+    let arns: Vec<String> = there.iter().filter_map(|rule| rule.rule_arn()).map(String::from).collect();
+    let group = wanted.key.scope.without_tenant();
+    let owners = elb_tags::read(aws, &arns).await?.into_values().filter_map(|tags| Key::from_tags(Kind::ListenerRule, &tags));
+    let tenants: BTreeSet<Key> = owners.filter(|owner| owner.scope.without_tenant() == group && *owner != wanted.key).collect();
+    if tenants.len() < places {
+        return Ok(());
+    }
+    let message = format!("{group} is full by now: {} of {places} places used (tenants.max_per_infra_group)", tenants.len());
+    Err(AwsError::new("elasticloadbalancing:CreateRule", &wanted.key, Class::NoPlace, message))
+}
+
 /// Takes the lowest free priority of the band, as it is at this moment, or learns that there is none. Within one run
 /// one rule at a time looks for a place on a listener; where somebody else is faster, the next place is tried.
 async fn at_free_priority<T, F>(
@@ -280,6 +301,7 @@ fn normal(rule: &Rule, listener: &str) -> ListenerRule {
         priority: priority(rule).map_or(Value::Null, Value::from),
         conditions: conditions(rule),
         target_group_arn: forwards_to(rule).map(|arn| Id::Known(arn.into())),
+        places: None,
     }
 }
 
@@ -411,6 +433,7 @@ mod tests {
             priority: json!(7),
             conditions: vec![wanted_path()],
             target_group_arn: Some(Id::Known("arn:tg".into())),
+            places: None,
         };
         let answer = rule(forward(&["arn:tg"], false));
         assert_eq!(normal(&answer, "arn:listener"), wanted);

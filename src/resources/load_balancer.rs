@@ -152,7 +152,7 @@ impl Resource for LoadBalancers {
     async fn condition(&self, aws: &Reader, id: &str, _wanted: &Wanted) -> Result<Condition, AwsError> {
         let answer = aws.elb().describe_load_balancers().load_balancer_arns(id).send().await;
         match answer.doing("elasticloadbalancing:DescribeLoadBalancers", id) {
-            Err(error) if error.class == Class::NotFound => Ok(Condition::Pending("AWS does not list the load balancer yet".into())),
+            Err(error) if error.class == Class::NotFound => Ok(Condition::Absent(format!("AWS does not list {id}"))),
             answer => Ok(answer?.load_balancers().first().map_or(Condition::Ready, condition_of)),
         }
     }

@@ -16,6 +16,7 @@ pub mod load_balancer;
 pub mod log_group;
 pub mod model;
 pub mod normal_form;
+mod once;
 pub mod prefix_lists;
 pub mod role;
 pub mod route_table;

@@ -285,6 +285,8 @@ pub enum Condition {
     Ready,
     /// On its way by itself; says what it waits for.
     Pending(String),
+    /// AWS does not list it: not yet, or not any more.
+    Absent(String),
     /// Somebody else has to act; says who must do what.
     Blocked(String),
     /// It will not get there by itself; says why.
@@ -348,6 +350,8 @@ pub struct Wanted {
     pub place: Place,
     pub fields: Fields,
     pub tags: Tags,
+    /// Ids of things of this identity that the plan knows: one to be replaced, or a duplicate.
+    pub known: BTreeSet<String>,
 }
 
 impl Wanted {

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Id, Live, Place, Wanted};
-use super::{Kind, Reading, Resource, deletion, eventually, filters, idempotency, tags};
+use super::{Kind, Reading, Resource, deletion, eventually, filters, idempotency, once, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html>
@@ -57,16 +57,20 @@ impl Resource for RouteTables {
 
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
         let shape: RouteTable = wanted.shape()?;
-        let made = aws
-            .ec2()
-            .create_route_table()
-            .vpc_id(shape.vpc_id.known()?)
-            .client_token(idempotency::token(wanted))
-            .tag_specifications(tags::to_ec2_specification(ResourceType::RouteTable, &wanted.tags))
-            .send()
-            .await
-            .doing("ec2:CreateRouteTable", &wanted.key)?;
-        let id = made.route_table().and_then(|table| table.route_table_id()).unwrap_or_default().to_string();
+        let vpc_id = shape.vpc_id.known()?;
+        let look = || async {
+            let filters = [once::same_identity(wanted), vec![filters::filter("vpc-id", [vpc_id])]].concat();
+            let request = aws.ec2().describe_route_tables().set_filters(Some(filters));
+            let found = request.send().await.doing("ec2:DescribeRouteTables", &wanted.key)?;
+            Ok(found.route_tables().iter().filter_map(|table| table.route_table_id()).map(String::from).collect())
+        };
+        let send = || async {
+            let request = aws.ec2().create_route_table().vpc_id(vpc_id).client_token(idempotency::token(wanted));
+            let request = request.tag_specifications(tags::to_ec2_specification(ResourceType::RouteTable, &wanted.tags));
+            let made = request.send().await.doing("ec2:CreateRouteTable", &wanted.key)?;
+            Ok(made.route_table().and_then(|table| table.route_table_id()).unwrap_or_default().to_string())
+        };
+        let id = once::make(wanted, look, send).await?;
         for route in &shape.routes {
             eventually::known(|| put_route(aws, &id, route)).await?;
         }

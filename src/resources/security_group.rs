@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as Ec2SecurityGroup
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Id, Key, Live, Place, Wanted};
-use super::{Kind, Reading, Resource, deletion, filters, security_group_rules, tags};
+use super::{Kind, Reading, Resource, deletion, filters, once, security_group_rules, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,7 +60,9 @@ impl Resource for SecurityGroups {
             .tag_specifications(tags::to_ec2_specification(ResourceType::SecurityGroup, &wanted.tags));
         match request.send().await.doing("ec2:CreateSecurityGroup", &wanted.key) {
             Ok(made) => Ok(made.group_id().unwrap_or_default().to_string()),
-            Err(error) if error.class == Class::Exists => made_before(aws, &wanted.key, vpc_id, &shape.group_name).await?.ok_or(error),
+            Err(error) if error.class == Class::Exists => {
+                once::found(|| made_before(aws, &wanted.key, vpc_id, &shape.group_name)).await?.ok_or(error)
+            }
             Err(error) => Err(error),
         }
     }

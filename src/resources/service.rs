@@ -127,7 +127,16 @@ impl Resource for Services {
         let request = creation(aws, &shape, wanted)?;
         match request.client_token(idempotency::token(wanted)).send().await.doing("ecs:CreateService", &wanted.key) {
             Ok(answer) => Ok(answer.service.and_then(|service| service.service_arn).unwrap_or_default()),
-            Err(error) if error.message.contains("not idempotent") => holder(aws, &shape, wanted, error).await,
+            Err(error) if error.message.contains("not idempotent") => {
+                let holder = holder(aws, &shape, wanted, error).await?;
+                // Another run has made it. Of the same content it is as good as ours; of another, the later one holds.
+                if holder.tags.get(TAG_CONTENT) != wanted.tags.get(TAG_CONTENT) {
+                    let all = self.fields().iter().map(|field| field.name.to_string()).filter(|field| field != "rollout");
+                    self.update(aws, &holder, wanted, &Changed(all.collect())).await?;
+                    tags::add(aws, &holder, &wanted.tags).await?;
+                }
+                Ok(holder.id)
+            }
             Err(error) => Err(error),
         }
     }
@@ -181,11 +190,19 @@ impl Resource for Services {
     }
 
     async fn condition(&self, aws: &Reader, _id: &str, wanted: &Wanted) -> Result<Condition, AwsError> {
-        let shape: Service = wanted.shape()?;
-        let cluster = shape.cluster_arn.known()?;
+        let mut shape: Service = wanted.shape()?;
+        let cluster = shape.cluster_arn.known()?.to_string();
+        let cluster = cluster.as_str();
         let Some(service) = find(aws, cluster, &shape.service_name).await? else {
-            return Ok(Condition::Pending("AWS does not show the service yet".into()));
+            return Ok(Condition::Absent(format!("AWS does not show the service {}", shape.service_name)));
         };
+        match deployed_by_another(&service, &shape, wanted) {
+            Another::OfSameContent(arn) => shape.task_definition = Id::Known(arn),
+            Another::OfAnother(revision) => {
+                return Ok(Condition::Failed(format!("another run has deployed revision {revision} over this one")));
+            }
+            Another::None => {}
+        }
         let mut rollout = Rollout { service: &service, wanted: Some(&shape), targets: None, stopped: &[] };
         let failing = rollout.is_failing();
         let targets = match target_group(&service) {
@@ -240,7 +257,11 @@ pub async fn health(aws: &Reader, live: &Live) -> Result<Health, AwsError> {
 fn describe_health(live: &Live, targets: Option<&[TargetHealthDescription]>) -> Health {
     let rollout = match &live.condition {
         Condition::Ready => None,
-        Condition::Pending(text) | Condition::Blocked(text) | Condition::Failed(text) | Condition::Leaving(text) => Some(text.clone()),
+        Condition::Pending(text)
+        | Condition::Absent(text)
+        | Condition::Blocked(text)
+        | Condition::Failed(text)
+        | Condition::Leaving(text) => Some(text.clone()),
     };
     // A scalable target moves the desired count while it is read, so that the registered targets are counted.
     let desired = match live.fields.get("desired_count").and_then(Value::as_i64) {
@@ -407,12 +428,12 @@ fn creation(aws: &Writer, shape: &Service, wanted: &Wanted) -> Result<CreateServ
 }
 
 /// Whose the service is that holds the name already: ours, from a run that was cut off, is taken over.
-async fn holder(aws: &Reader, shape: &Service, wanted: &Wanted, error: AwsError) -> Result<String, AwsError> {
+async fn holder(aws: &Reader, shape: &Service, wanted: &Wanted, error: AwsError) -> Result<Live, AwsError> {
     match find(aws, shape.cluster_arn.known()?, &shape.service_name).await? {
         Some(service) => {
             let found = live(&wanted.place, &service, &BTreeSet::new());
             match found.owner() {
-                Some(owner) if owner == wanted.key => Ok(found.id),
+                Some(owner) if owner == wanted.key => Ok(found),
                 _ => {
                     let message = "there is a service of this name in the cluster already, and it does not carry our tags";
                     Err(AwsError { class: Class::Exists, message: message.into(), ..error })
@@ -420,6 +441,34 @@ async fn holder(aws: &Reader, shape: &Service, wanted: &Wanted, error: AwsError)
             }
         }
         None => Err(AwsError { class: Class::NotYet, ..error }),
+    }
+}
+
+/// What a run at the same time has deployed.
+#[derive(Debug, PartialEq)]
+enum Another {
+    None,
+    /// A revision of its own, that says the same: by its ARN.
+    OfSameContent(String),
+    /// Of another spec, and later: by its revision.
+    OfAnother(String),
+}
+
+/// Revisions count up, and tags follow the deployment: what they do not name yet may turn out to be the same.
+fn deployed_by_another(service: &EcsService, shape: &Service, wanted: &Wanted) -> Another {
+    let number = |arn: &str| family_and_revision(arn).1.parse::<u64>().unwrap_or_default();
+    let running = service.task_definition().unwrap_or_default();
+    let ours = shape.task_definition.known().unwrap_or_default();
+    let (family, revision) = family_and_revision(running);
+    let tags = tags::from_ecs(service.tags());
+    if running == ours || family != family_and_revision(ours).0 || !is_as_deployed(running, family, &tags) {
+        Another::None
+    } else if tags.get(TAG_CONTENT) == wanted.tags.get(TAG_CONTENT) {
+        Another::OfSameContent(running.into())
+    } else if number(running) > number(ours) {
+        Another::OfAnother(revision.into())
+    } else {
+        Another::None
     }
 }
 
@@ -853,6 +902,31 @@ mod tests {
 
     use DeploymentRolloutState::{Completed, Failed, InProgress};
     use TargetHealthStateEnum::{Draining, Healthy, Initial, Unhealthy};
+
+    #[test]
+    fn a_revision_that_another_run_deployed_is_told_from_a_roll_back() {
+        let wanted_with = |content: &str| Wanted {
+            key: Key::new(&Scope::infra_group("high-tps", "cell-1", "ig-1").with_tenant("acme"), Kind::Service, "service"),
+            place: Place { account: "123456789012".into(), region: "us-east-1".into() },
+            fields: Fields::new(),
+            tags: Tags::from([(TAG_CONTENT.to_string(), content.to_string())]),
+            known: BTreeSet::new(),
+        };
+        let running = |revision: u32, tagged: u32| {
+            let tags = Tags::from([(TAG_REVISION.to_string(), tagged.to_string()), (TAG_CONTENT.to_string(), "same".to_string())]);
+            service([deployment(revision, Completed, 2)]).set_tags(Some(tags::to_ecs(&tags))).build()
+        };
+        let of = |service: &EcsService, content: &str| deployed_by_another(service, &wanted(), &wanted_with(content));
+        let nine = running(9, 9);
+        assert_eq!(of(&nine, "same"), Another::OfSameContent(nine.task_definition().unwrap_or_default().into()));
+        assert_eq!(of(&nine, "different"), Another::OfAnother("9".into()));
+        // Ours itself, one whose tags are still to come, and one that was rolled back to.
+        assert_eq!(of(&running(8, 8), "different"), Another::None);
+        assert_eq!(of(&running(9, 8), "different"), Another::None);
+        assert_eq!(of(&running(7, 7), "different"), Another::None);
+        // One of the same content is as good, also where it was registered before ours.
+        assert!(matches!(of(&running(7, 7), "same"), Another::OfSameContent(_)));
+    }
 
     #[test]
     fn defaults_and_a_launch_type_are_no_difference() {

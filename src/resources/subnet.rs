@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::model::{Changed, Condition, Field, Id, Key, Live, Place, ShapeError, Wanted};
-use super::{Kind, Reading, Resource, deletion, eventually, filters, tags};
+use super::{Kind, Reading, Resource, deletion, eventually, filters, once, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,20 +55,24 @@ impl Resource for Subnets {
         let shape: Subnet = wanted.shape()?;
         let vpc_id = shape.vpc_id.known()?;
         let block = shape.cidr_block.as_str().ok_or_else(|| ShapeError(format!("no block has been chosen for {}", wanted.key)))?;
-        let request = aws
-            .ec2()
-            .create_subnet()
-            .vpc_id(vpc_id)
-            .cidr_block(block)
-            .availability_zone(&shape.availability_zone)
-            .tag_specifications(tags::to_ec2_specification(ResourceType::Subnet, &wanted.tags));
-        let id = match request.send().await.doing("ec2:CreateSubnet", &wanted.key) {
-            Ok(made) => made.subnet().and_then(|subnet| subnet.subnet_id()).unwrap_or_default().to_string(),
-            Err(error) if error.code.as_deref() == Some("InvalidSubnet.Conflict") => {
-                made_before(aws, &wanted.key, vpc_id, block).await?.ok_or(error)?
-            }
-            Err(error) => return Err(error),
+        let look = || async {
+            let filters = [once::same_identity(wanted), vec![filters::filter("vpc-id", [vpc_id])]].concat();
+            let found = aws.ec2().describe_subnets().set_filters(Some(filters)).send().await.doing("ec2:DescribeSubnets", &wanted.key)?;
+            Ok(found.subnets().iter().filter_map(|subnet| subnet.subnet_id()).map(String::from).collect())
         };
+        let send = || async {
+            let request = aws.ec2().create_subnet().vpc_id(vpc_id).cidr_block(block).availability_zone(&shape.availability_zone);
+            let request = request.tag_specifications(tags::to_ec2_specification(ResourceType::Subnet, &wanted.tags));
+            match request.send().await.doing("ec2:CreateSubnet", &wanted.key) {
+                Ok(made) => Ok(made.subnet().and_then(|subnet| subnet.subnet_id()).unwrap_or_default().to_string()),
+                // Another run has just made it.
+                Err(error) if error.code.as_deref() == Some("InvalidSubnet.Conflict") => {
+                    once::found(|| made_before(aws, &wanted.key, vpc_id, block)).await?.ok_or(error)
+                }
+                Err(error) => Err(error),
+            }
+        };
+        let id = once::make(wanted, look, send).await?;
         // Off is what AWS starts with.
         // <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-public-ip.html>
         if shape.map_public_ip_on_launch {
@@ -102,7 +106,7 @@ impl Resource for Subnets {
 }
 
 fn not_listed(id: &str) -> Condition {
-    Condition::Pending(format!("AWS does not list {id} yet"))
+    Condition::Absent(format!("AWS does not list {id}"))
 }
 
 fn live(place: &Place, subnet: &Ec2Subnet) -> Live {

@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Key, Live, Wanted};
-use super::{Kind, Reading, Resource, deletion, eventually, filters, tags};
+use super::{Kind, Reading, Resource, deletion, eventually, filters, once, tags};
 use crate::aws::{AwsError, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,15 +63,18 @@ impl Resource for Vpcs {
 
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
         let shape: Vpc = wanted.shape()?;
-        let made = aws
-            .ec2()
-            .create_vpc()
-            .cidr_block(&shape.cidr_block)
-            .tag_specifications(tags::to_ec2_specification(ResourceType::Vpc, &wanted.tags))
-            .send()
-            .await
-            .doing("ec2:CreateVpc", &wanted.key)?;
-        let id = made.vpc().and_then(|vpc| vpc.vpc_id()).unwrap_or_default().to_string();
+        let look = || async {
+            let request = aws.ec2().describe_vpcs().set_filters(Some(once::same_identity(wanted)));
+            let found = request.send().await.doing("ec2:DescribeVpcs", &wanted.key)?;
+            Ok(found.vpcs().iter().filter_map(|vpc| vpc.vpc_id()).map(String::from).collect())
+        };
+        let send = || async {
+            let request = aws.ec2().create_vpc().cidr_block(&shape.cidr_block);
+            let request = request.tag_specifications(tags::to_ec2_specification(ResourceType::Vpc, &wanted.tags));
+            let made = request.send().await.doing("ec2:CreateVpc", &wanted.key)?;
+            Ok(made.vpc().and_then(|vpc| vpc.vpc_id()).unwrap_or_default().to_string())
+        };
+        let id = once::make(wanted, look, send).await?;
         eventually::known(|| set_attributes(aws, &id, &shape)).await?;
         Ok(id)
     }

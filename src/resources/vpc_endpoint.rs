@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::model::{Changed, Condition, Field, Id, Key, Live, Place, ShapeError, Wanted};
-use super::{Kind, Reading, Resource, filters, idempotency, normal_form, tags};
+use super::{Kind, Reading, Resource, filters, idempotency, normal_form, once, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// In the name of every service that another account provides, and of none of AWS's.
@@ -106,10 +106,25 @@ impl Resource for VpcEndpoints {
         } else {
             request = request.set_route_table_ids(Some(known(&shape.route_table_ids)?));
         }
-        match request.send().await.doing("ec2:CreateVpcEndpoint", &wanted.key) {
-            Ok(made) => Ok(made.vpc_endpoint().and_then(|endpoint| endpoint.vpc_endpoint_id()).unwrap_or_default().to_string()),
-            Err(error) => Err(explained(aws, error, &shape).await),
-        }
+        let look = || async {
+            let here = vec![
+                filters::filter("vpc-id", [shape.vpc_id.known()?]),
+                filters::filter("service-name", [&shape.service_name]),
+                // Neither what is being deleted nor what its owner does not want.
+                filters::filter("vpc-endpoint-state", ["pendingAcceptance", "pending", "available", "partial"]),
+            ];
+            let filters = [once::same_identity(wanted), here].concat();
+            let found = aws.ec2().describe_vpc_endpoints().set_filters(Some(filters)).send().await;
+            let found = found.doing("ec2:DescribeVpcEndpoints", &wanted.key)?;
+            Ok(found.vpc_endpoints().iter().filter_map(|endpoint| endpoint.vpc_endpoint_id()).map(String::from).collect())
+        };
+        let send = || async {
+            match request.clone().send().await.doing("ec2:CreateVpcEndpoint", &wanted.key) {
+                Ok(made) => Ok(made.vpc_endpoint().and_then(|endpoint| endpoint.vpc_endpoint_id()).unwrap_or_default().to_string()),
+                Err(error) => Err(explained(aws, error, &shape).await),
+            }
+        };
+        once::make(wanted, look, send).await
     }
 
     async fn update(&self, aws: &Writer, live: &Live, wanted: &Wanted, changed: &Changed) -> Result<String, AwsError> {
@@ -144,7 +159,7 @@ impl Resource for VpcEndpoints {
     /// Ready once it is available, though private DNS may be off still: `complete` turns it on.
     async fn condition(&self, aws: &Reader, id: &str, _wanted: &Wanted) -> Result<Condition, AwsError> {
         let Some(endpoint) = describe(aws, id).await? else {
-            return Ok(Condition::Pending(format!("AWS does not list {id} yet")));
+            return Ok(Condition::Absent(format!("AWS does not list {id}")));
         };
         let waiting = is_in(&endpoint, &State::PendingAcceptance).then_some(&endpoint);
         let owners = owners(aws, waiting).await;

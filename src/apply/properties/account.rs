@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::apply::graph::{Graph, Verb, Work};
 use crate::estate::names;
 use crate::plan::{Plan, compare, order};
-use crate::resources::model::{Desired, Id, Key, Live, TAG_REVISION, choices, references};
+use crate::resources::model::{Desired, Id, Key, Live, Scope, TAG_REVISION, choices, references};
 use crate::resources::{Kind, listener_rule};
 
 #[derive(Debug, Clone, Default)]
@@ -40,6 +40,44 @@ impl Account {
     /// Puts somebody else's thing there.
     pub(super) fn put(&mut self, live: Live) {
         self.things.push(live);
+    }
+
+    /// A second VPC of an infra group, with a second one of some of what is in a VPC; each such thing holds on to the
+    /// second ones as far as they were made. Names of load balancers, roles and log groups can be had once.
+    pub(super) fn put_second_network(&mut self, scope: &Scope, parts: &[bool]) {
+        const IN_A_VPC: &[Kind] =
+            &[Kind::Subnet, Kind::RouteTable, Kind::SecurityGroup, Kind::SecurityGroupRules, Kind::VpcEndpoint, Kind::InternetGateway];
+        let here = |live: &&Live| live.owner().is_some_and(|key| key.scope == *scope);
+        let vpc = self.things.iter().filter(here).find(|live| live.kind == Kind::Vpc).expect("a VPC");
+        let mut second = vec![vpc.clone()];
+        let others = self.things.iter().filter(here).filter(|live| IN_A_VPC.contains(&live.kind));
+        second.extend(others.zip(parts).filter(|(_, part)| **part).map(|(live, _)| live.clone()));
+        // A group comes with its rules, and none without it.
+        let groups: BTreeSet<String> = second.iter().filter(|live| live.kind == Kind::SecurityGroup).map(|live| live.id.clone()).collect();
+        second.retain(|live| live.kind != Kind::SecurityGroupRules || live.text("group_id").is_some_and(|id| groups.contains(id)));
+        let ids: BTreeMap<String, String> = second.iter().map(|live| (live.id.clone(), format!("second-{}", live.id))).collect();
+        let first: BTreeSet<String> = self.things.iter().filter(|live| IN_A_VPC.contains(&live.kind)).map(|live| live.id.clone()).collect();
+        fn moved(value: &Value, ids: &BTreeMap<String, String>, first: &BTreeSet<String>) -> Value {
+            match value {
+                Value::String(text) => json!(ids.get(text).unwrap_or(text)),
+                // What was not made in the second network is not referred to from there.
+                Value::Array(items) => {
+                    let made = |item: &&Value| item.as_str().is_none_or(|id| ids.contains_key(id) || !first.contains(id));
+                    let peer = |item: &&Value| item.get("peer").is_none_or(|peer| made(&peer));
+                    Value::Array(items.iter().filter(made).filter(peer).map(|item| moved(item, ids, first)).collect())
+                }
+                Value::Object(items) => Value::Object(items.iter().map(|(key, item)| (key.clone(), moved(item, ids, first))).collect()),
+                other => other.clone(),
+            }
+        }
+        for mut live in second {
+            live.id = match live.kind {
+                Kind::SecurityGroupRules => format!("second-{}", live.id),
+                _ => ids[&live.id].clone(),
+            };
+            live.fields = live.fields.iter().map(|(name, value)| (name.clone(), moved(value, &ids, &first))).collect();
+            self.things.push(live);
+        }
     }
 
     pub(super) fn foreign(&self) -> Vec<&Live> {

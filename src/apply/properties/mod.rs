@@ -13,7 +13,7 @@ use crate::estate::{Facts, Group};
 use crate::plan::intent::{self, Leaver, Purpose};
 use crate::plan::{self, Action, Plan};
 use crate::resources::Kind;
-use crate::resources::model::{Live, Place};
+use crate::resources::model::{Live, Place, Scope};
 use crate::spec::Specs;
 use crate::spec::load::load_texts;
 use account::{Account, foreign_rule};
@@ -427,6 +427,23 @@ proptest! {
         prop_assert!(plan.changes.iter().all(|change| change.key() == Some(key.clone())), "{:?}", steps(&plan));
         prop_assert!(plan.changes.iter().all(|change| matches!(change.action, Action::Delete | Action::Blocked)));
         prop_assert_eq!(plan.changes.len(), 1);
+    }
+
+    /// Two first applies at once leave two networks, each with a part of the rest.
+    #[test]
+    fn of_two_networks_one_is_left(estate in estate(), parts in proptest::collection::vec(any::<bool>(), 64)) {
+        let specs = estate.specs();
+        let mut account = Account::default();
+        account.carry_out(&planned(&specs, Purpose::Apply, &[]), ALL, |_| 0);
+        let whole = account.described();
+        account.put_second_network(&Scope::infra_group("high", "one", "ig-1"), &parts);
+        let refused = converge(&mut account, &specs, |_| 0);
+        // Nobody lives there yet, so that nothing is in use.
+        let refused: Vec<String> = refused.into_iter().filter(|refusal| refusal.contains("ig-1:")).collect();
+        prop_assert_eq!(refused, Vec::<String>::new());
+        let is_tenants = |key: &String| key.rsplit(' ').next().is_some_and(|scope| scope.matches('/').count() == 3);
+        let of_tier = |all: BTreeMap<String, serde_json::Value>| all.into_keys().filter(|key| !is_tenants(key)).collect::<Vec<_>>();
+        prop_assert_eq!(of_tier(account.described()), of_tier(whole));
     }
 }
 
