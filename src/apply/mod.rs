@@ -4,6 +4,7 @@
 
 mod graph;
 mod step;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -100,7 +101,7 @@ impl Outcome {
 struct Shared {
     writers: BTreeMap<(String, String), Writer>,
     ids: Mutex<BTreeMap<Key, String>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     events: mpsc::UnboundedSender<Event>,
     deadline: Instant,
     wait: bool,
@@ -112,6 +113,7 @@ impl Shared {
     }
 
     fn send(&self, event: Event) {
+        turn::note(&event);
         // Nobody listening is no reason to stop.
         let _ = self.events.send(event);
     }
@@ -129,7 +131,7 @@ pub async fn run(
     let shared = Arc::new(Shared {
         writers,
         ids: Mutex::new(plan.ids.clone()),
-        permits: Semaphore::new(options.parallelism.max(1)),
+        permits: Arc::new(Semaphore::new(options.parallelism.max(1))),
         events,
         deadline: Instant::now() + options.timeout,
         wait: options.wait,

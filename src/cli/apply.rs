@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::failure::{Exit, Failure};
 use super::planning::{self, Purpose};
 use super::{Context, WriteOptions, write};
-use crate::aws::{Access, Calls};
+use crate::aws::Access;
 
 /// Make tiers real, and only tiers
 ///
@@ -24,7 +24,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if subjects.is_empty() {
         return Err(Failure::usage("no tier spec was named, and `apply` makes tiers", "name one; `tierctl onboard` makes tenants"));
     }
-    let calls = Calls::default();
-    let planned = planning::plan(&subjects, Purpose::Apply, Access::Write, &calls).await?;
-    write::carry_out(context, planned, &arguments.options, &calls).await
+    let calls = &context.calls;
+    let planned = planning::plan(&subjects, Purpose::Apply, Access::Write, calls).await?;
+    write::carry_out(context, planned, &arguments.options, calls).await
 }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::failure::{Exit, Failure};
 use super::planning::{self, Purpose};
 use super::{Context, WriteOptions, write};
-use crate::aws::{Access, Calls};
+use crate::aws::Access;
 
 /// Remove a tier
 ///
@@ -38,7 +38,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         [_] => {}
         _ => return Err(Failure::usage("that names several tiers, and they are destroyed one at a time", "name the file of one tier")),
     }
-    let calls = Calls::default();
-    let planned = planning::plan(&subjects, Purpose::Destroy { delete_logs: arguments.delete_logs }, Access::Write, &calls).await?;
-    write::carry_out(context, planned, &arguments.options, &calls).await
+    let calls = &context.calls;
+    let planned = planning::plan(&subjects, Purpose::Destroy { delete_logs: arguments.delete_logs }, Access::Write, calls).await?;
+    write::carry_out(context, planned, &arguments.options, calls).await
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use super::{Context, WriteOptions, planning, write};
-use crate::aws::{Access, Calls};
+use crate::aws::Access;
 
 /// Drain and remove tenants, and nothing else
 ///
@@ -52,8 +52,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         let tier = arguments.tier.as_deref().unwrap_or("of the tenant");
         return Err(Failure::usage(format!("there is no spec of the tier {tier} here"), "name the tenant's file, or another --tier"));
     }
-    let calls = Calls::default();
-    let planned = planning::plan_offboarding(&tiers, &wanted, Access::Write, &calls).await?;
+    let calls = &context.calls;
+    let planned = planning::plan_offboarding(&tiers, &wanted, Access::Write, calls).await?;
     let absent = wanted.iter().filter(|(tier, tenant)| {
         let is_it = |change: &crate::plan::Change| {
             change.scope.tenant.as_ref() == Some(tenant) && tier.as_ref().is_none_or(|tier| *tier == change.scope.tier)
@@ -63,7 +63,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     for (_, tenant) in absent.filter(|_| context.terminal.format == Format::Text) {
         context.terminal.say(&format!("{tenant} lives nowhere in these tiers: nothing to do for it"));
     }
-    write::carry_out(context, planned, &arguments.options, &calls).await
+    write::carry_out(context, planned, &arguments.options, calls).await
 }
 
 /// A file or folder that is there, or what can only be meant as one.

@@ -4,7 +4,7 @@ use super::failure::{Exit, Failure};
 use super::planning::{self, Purpose};
 use super::terminal::Format;
 use super::{Context, write};
-use crate::aws::{Access, Calls};
+use crate::aws::Access;
 use crate::report::{calls_text, plan_json, plan_text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -36,10 +36,10 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let specs = context.specs(&arguments.paths, true)?;
     let subjects = planning::subjects(&specs);
     let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: arguments.only != Some(Only::Tier) };
-    let calls = Calls::default();
-    let planned = planning::plan(&subjects, purpose, Access::Read, &calls).await?;
+    let calls = &context.calls;
+    let planned = planning::plan(&subjects, purpose, Access::Read, calls).await?;
     match context.terminal.format {
-        Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(&calls)))?,
+        Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(calls)))?,
         Format::Text => {
             context.terminal.print(&plan_text::render(&planned.plan, &context.terminal.paint(), &planned.notes))?;
             if context.terminal.verbose {
