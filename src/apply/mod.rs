@@ -7,6 +7,7 @@ mod graph;
 #[expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
 mod properties;
 mod step;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -105,7 +106,7 @@ struct Shared {
     ids: Mutex<BTreeMap<Key, String>>,
     /// What this run has made of tenants, in that order.
     made: Mutex<Vec<Live>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     events: mpsc::UnboundedSender<Event>,
     deadline: Instant,
     wait: bool,
@@ -117,6 +118,7 @@ impl Shared {
     }
 
     fn send(&self, event: Event) {
+        turn::note(&event);
         // Nobody listening is no reason to stop.
         let _ = self.events.send(event);
     }
@@ -135,7 +137,7 @@ pub async fn run(
         writers,
         ids: Mutex::new(plan.ids.clone()),
         made: Mutex::default(),
-        permits: Semaphore::new(options.parallelism.max(1)),
+        permits: Arc::new(Semaphore::new(options.parallelism.max(1))),
         events,
         deadline: Instant::now() + options.timeout,
         wait: options.wait,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::graph::{Verb, Work};
-use super::{Event, Node, Shared};
-use crate::aws::{AwsError, Class, Writer, polling};
+use super::{Event, Node, Shared, turn};
+use crate::aws::{AwsError, Class, Writer, on_behalf_of, polling};
 use crate::plan::compare;
 use crate::resources::model::{Changed, Condition, Desired, Key, Live, Scope, Tags, Wanted};
 use crate::resources::{Kind, tags};
@@ -42,7 +42,7 @@ pub(super) async fn run(shared: &Shared, work: Work, made: &(dyn Fn() + Send + S
     let started = Instant::now();
     let node = work.node.clone();
     shared.send(Event::Started { node: node.clone() });
-    let ended = match carry_out(shared, work, made).await {
+    let ended = match turn::of_step(&node, carry_out(shared, work, made)).await {
         Ok(ended) | Err(ended) => ended,
     };
     shared.send(match &ended {
@@ -209,10 +209,9 @@ fn resolved(shared: &Shared, desired: &Desired, known: BTreeSet<String>) -> Resu
     Ok(Wanted { key: desired.key.clone(), place: desired.place.clone(), fields, tags, known })
 }
 
-/// Holds one of the permits while a request is under way, and none while waiting for the next.
+/// Holds one of the permits while a request is under way, and none while waiting for the next, or for its turn.
 async fn limited<T>(shared: &Shared, request: impl Future<Output = T>) -> T {
-    let _permit = shared.permits.acquire().await;
-    request.await
+    on_behalf_of(turn::Permit::acquire(shared).await, request).await
 }
 
 /// The pauses of one wait, and when to give it up.

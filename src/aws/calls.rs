@@ -1,4 +1,4 @@
-//! Counts every request that leaves, polls of waits apart, and refuses writes on a session that may only read.
+//! The requests of a run: counts all that leave, polls of waits apart, and refuses writes on a session that may only read.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,8 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+
+use super::pace::Pace;
 
 tokio::task_local! {
     static POLLING: ();
@@ -27,14 +29,23 @@ pub struct CallCount {
     pub polls: u64,
 }
 
-/// Requests by service and action, retries included, shared by all sessions of a run.
-#[derive(Debug, Clone, Default)]
-pub struct Calls(Arc<Mutex<BTreeMap<String, CallCount>>>);
+/// The requests that all sessions of a run make: by service and action, retries included, and the pace at which they go.
+#[derive(Debug, Clone)]
+pub struct Calls {
+    counts: Arc<Mutex<BTreeMap<String, CallCount>>>,
+    pub(super) pace: Pace,
+}
 
 impl Calls {
+    /// None so far. They may use this share of the rates that AWS publishes; `time_scale` is how much faster than time the
+    /// clock of these rates runs.
+    pub fn at(share: f64, time_scale: f64) -> Self {
+        Self { counts: Arc::default(), pace: Pace::new(share, time_scale) }
+    }
+
     /// Requests so far, as `service:Action`.
     pub fn by_action(&self) -> BTreeMap<String, CallCount> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn total(&self) -> CallCount {
@@ -44,7 +55,7 @@ impl Calls {
     }
 
     fn add(&self, service: &str, action: &str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(format!("{}:{action}", service_name(service))).or_default();
         match POLLING.try_with(|()| ()) {
             Ok(()) => count.polls += 1,
@@ -54,7 +65,7 @@ impl Calls {
 }
 
 /// The service as IAM and the AWS CLI write it.
-fn service_name(sdk: &str) -> String {
+pub(super) fn service_name(sdk: &str) -> String {
     match sdk {
         "Elastic Load Balancing v2" => "elasticloadbalancing".into(),
         "CloudWatch Logs" => "logs".into(),
@@ -72,7 +83,7 @@ impl Intercept for CountCalls {
         "CountCalls"
     }
 
-    fn read_before_attempt(
+    fn read_before_transmit(
         &self,
         _context: &BeforeTransmitInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
@@ -109,7 +120,7 @@ impl Intercept for RefuseWrites {
     }
 }
 
-fn is_read(action: &str) -> bool {
+pub(super) fn is_read(action: &str) -> bool {
     ["Describe", "List", "Get"].iter().any(|verb| action.starts_with(verb))
 }
 
@@ -119,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn polls_are_counted_apart() {
-        let calls = Calls::default();
+        let calls = Calls::at(1.0, 1.0);
         calls.add("EC2", "DescribeVpcs");
         polling(async { calls.add("ECS", "DescribeServices") }).await;
         assert_eq!(calls.total(), CallCount { calls: 1, polls: 1 });

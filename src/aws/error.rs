@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
+use super::pace::OutOfTime;
 use crate::resources::model::ShapeError;
 
 /// What kind of failure it is: what the caller can do about it.
@@ -81,7 +82,11 @@ impl AwsError {
             Class::Unreachable => {
                 "check the network and AWS_ENDPOINT_URL, then run the same command again: it picks up what is there".into()
             }
-            Class::Throttled => "run the same command again, with a lower --parallelism".into(),
+            Class::Throttled => {
+                "run the same command again: it picks up what is there. Others use the rates of this account too: a lower --api-share \
+                 leaves them more, a longer --timeout waits longer"
+                    .into()
+            }
             Class::NoPlace => {
                 "add an infra group to a cell of the tier's spec and apply it, or raise tenants.max_per_infra_group; then run the same \
                  command again"
@@ -150,6 +155,9 @@ where
         }
         SdkError::TimeoutError(_) => error_of(Class::Unreachable, None, "no answer in time".into()),
         SdkError::DispatchFailure(failure) => {
+            if let Some(OutOfTime(..)) = cause_of(error) {
+                return error_of(Class::Throttled, None, root_cause(error));
+            }
             let cause = root_cause(error);
             let looks_like_credentials = DisplayErrorContext(error).to_string().to_lowercase().contains("credential");
             let is_network = failure.is_io() || failure.is_timeout() || cause_of::<std::io::Error>(error).is_some();
@@ -164,6 +172,8 @@ where
                     _ => format!("there are no AWS credentials that can be used: {cause}"),
                 };
                 error_of(Class::Credentials, None, message)
+            } else if let Some(timeout) = timeout_of(error) {
+                error_of(Class::Unreachable, None, format!("no answer in time: {timeout}"))
             } else {
                 error_of(Class::Unreachable, None, format!("AWS cannot be reached: {cause}"))
             }
@@ -180,6 +190,12 @@ fn cause_of<'a, C: std::error::Error + 'static>(error: &'a (dyn std::error::Erro
     std::iter::successors(error.source(), |cause| cause.source()).find_map(|cause| cause.downcast_ref())
 }
 
+/// The cause that says which timeout it was: the innermost says only that there was one.
+fn timeout_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let texts = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    texts.filter(|text| text.contains("timeout occurred")).last()
+}
+
 /// The innermost cause: the one that says something.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
@@ -190,9 +206,11 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 }
 
 /// Error codes by what can be done about them; AWS's lists are linked from each service's API reference.
-fn classify(code: &str, message: &str) -> Class {
+pub(super) fn classify(code: &str, message: &str) -> Class {
     let text = message.to_lowercase();
     match code {
+        // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>
+        "ClientException" if text.contains("too many concurrent attempts") => Class::NotYet,
         "ClientException" if text.contains("unable to describe task definition") => Class::NotFound,
         "InvalidParameterException" if text.contains("does not have an associated load balancer") => Class::NotYet,
         // Draining takes as long as the target group's deregistration delay.
@@ -210,7 +228,8 @@ fn classify(code: &str, message: &str) -> Class {
         | "ClusterContainsContainerInstancesException"
         | "UpdateInProgressException"
         | "OperationAbortedException"
-        | "ConcurrentModification" => Class::InUse,
+        | "ConcurrentModification"
+        | "EntityTemporarilyUnmodifiable" => Class::InUse,
         "EntityAlreadyExists"
         | "InvalidGroup.Duplicate"
         | "DuplicateLoadBalancerName"
@@ -221,7 +240,18 @@ fn classify(code: &str, message: &str) -> Class {
         | "InvalidPermission.Duplicate"
         | "RouteAlreadyExists"
         | "Resource.AlreadyAssociated" => Class::Exists,
-        "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "RequestThrottled" => Class::Throttled,
+        // All that the SDK takes for throttling too, but for `LimitExceededException` and what only DynamoDB says.
+        "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "EC2ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "SlowDown"
+        | "PriorRequestNotComplete" => Class::Throttled,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "OptInRequired" => Class::Denied,
         "ExpiredToken"
         | "ExpiredTokenException"
@@ -231,7 +261,12 @@ fn classify(code: &str, message: &str) -> Class {
         | "AuthFailure"
         | "SignatureDoesNotMatch"
         | "InvalidIdentityToken" => Class::Credentials,
-        "LimitExceeded" | "LimitExceededException" | "QuotaExceeded" | "AddressLimitExceeded" => Class::Quota,
+        "LimitExceeded"
+        | "LimitExceededException"
+        | "QuotaExceeded"
+        | "ServiceQuotaExceededException"
+        | "AddressLimitExceeded"
+        | "TargetGroupAssociationLimit" => Class::Quota,
         "NoSuchEntity"
         | "TargetGroupNotFound"
         | "LoadBalancerNotFound"

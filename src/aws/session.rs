@@ -2,28 +2,47 @@
 
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::retry::RetryPartition;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::retry::RetryConfig;
 
 use super::calls::{CountCalls, RefuseWrites};
+use super::gate::{Gate, HearAnswers};
+use super::retries::{QuotasAreFinal, SendOnce};
 use super::{AwsError, Calls, Class, Doing};
 use crate::resources::model::Place;
 
 /// A connection that does not come about is given up after this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// One attempt at a request; the SDK sets none of its own.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// A request with all its attempts.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(180);
+/// An answer that does not come is given up after this; the SDK sets no such timeout of its own. Its timeouts for a whole
+/// attempt or operation would also count the time in which a request waits for its turn.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Attempts at a request that AWS throttles or fails.
 const MAX_ATTEMPTS: u32 = 8;
 
 /// Attempts at entering an account.
 const FIRST_ATTEMPTS: u32 = 4;
+
+/// The settings of a service's client: its requests are counted and take turns, and only what can succeed is sent again.
+macro_rules! client_config {
+    ($sdk:ident, $config:expr, $place:expr, $calls:expr) => {{
+        let (config, place, calls): (&SdkConfig, &Place, &Calls) = ($config, $place, $calls);
+        let identities = config.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build());
+        $sdk::config::Builder::from(config)
+            .identity_cache(Gate { pace: calls.pace.clone(), place: place.clone(), identities })
+            .interceptor(HearAnswers { pace: calls.pace.clone(), place: place.clone() })
+            .interceptor(CountCalls(calls.clone()))
+            .interceptor(SendOnce)
+            .retry_classifier(QuotasAreFinal)
+            // One account that is throttled a lot must not use up the retries of the others.
+            .retry_partition(RetryPartition::new(concat!(stringify!($sdk), ", ").to_string() + &place.to_string()))
+    }};
+}
 
 /// Whether a session may change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,13 +60,35 @@ pub struct Credentials {
 
 /// The clients of one account and Region.
 #[derive(Debug, Clone)]
-struct Clients {
-    ec2: aws_sdk_ec2::Client,
-    ecs: aws_sdk_ecs::Client,
-    elb: aws_sdk_elasticloadbalancingv2::Client,
-    iam: aws_sdk_iam::Client,
-    logs: aws_sdk_cloudwatchlogs::Client,
+pub(super) struct Clients {
+    pub(super) ec2: aws_sdk_ec2::Client,
+    pub(super) ecs: aws_sdk_ecs::Client,
+    pub(super) elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub(super) iam: aws_sdk_iam::Client,
+    pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     scaling: aws_sdk_applicationautoscaling::Client,
+}
+
+impl Clients {
+    pub(super) fn new(config: &SdkConfig, place: &Place, access: Access, calls: &Calls) -> Self {
+        macro_rules! client {
+            ($sdk:ident) => {{
+                let mut builder = client_config!($sdk, config, place, calls);
+                if access == Access::Read {
+                    builder = builder.interceptor(RefuseWrites);
+                }
+                $sdk::Client::from_conf(builder.build())
+            }};
+        }
+        Self {
+            ec2: client!(aws_sdk_ec2),
+            ecs: client!(aws_sdk_ecs),
+            elb: client!(aws_sdk_elasticloadbalancingv2),
+            iam: client!(aws_sdk_iam),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            scaling: client!(aws_sdk_applicationautoscaling),
+        }
+    }
 }
 
 /// One account and Region, entered and checked.
@@ -70,7 +111,7 @@ impl Session {
     /// Enters an account, and fails if the credentials lead to another one than the place names.
     pub async fn open(place: &Place, credentials: &Credentials, access: Access, calls: &Calls) -> Result<Self, AwsError> {
         let config = configure(place, credentials).await;
-        let sts = aws_sdk_sts::config::Builder::from(&config).retry_config(first_contact()).interceptor(CountCalls(calls.clone()));
+        let sts = client_config!(aws_sdk_sts, &config, place, calls).retry_config(first_contact());
         let identity = aws_sdk_sts::Client::from_conf(sts.build()).get_caller_identity().send().await;
         let identity = match (&credentials.role, &identity) {
             // It was not sent: there were no credentials to sign it with.
@@ -84,24 +125,7 @@ impl Session {
             let message = format!("{who} is in account {account}, and the spec says account {}", place.account);
             return Err(AwsError::new("sts:GetCallerIdentity", place, Class::WrongAccount, message));
         }
-        macro_rules! client {
-            ($sdk:ident) => {{
-                let mut builder = $sdk::config::Builder::from(&config).interceptor(CountCalls(calls.clone()));
-                if access == Access::Read {
-                    builder = builder.interceptor(RefuseWrites);
-                }
-                $sdk::Client::from_conf(builder.build())
-            }};
-        }
-        let clients = Clients {
-            ec2: client!(aws_sdk_ec2),
-            ecs: client!(aws_sdk_ecs),
-            elb: client!(aws_sdk_elasticloadbalancingv2),
-            iam: client!(aws_sdk_iam),
-            logs: client!(aws_sdk_cloudwatchlogs),
-            scaling: client!(aws_sdk_applicationautoscaling),
-        };
-        Ok(Self { place: place.clone(), clients, access })
+        Ok(Self { place: place.clone(), clients: Clients::new(&config, place, access, calls), access })
     }
 
     pub fn reader(&self) -> Reader {
@@ -130,11 +154,7 @@ fn name_profile(error: AwsError) -> AwsError {
 }
 
 async fn configure(place: &Place, credentials: &Credentials) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build();
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(place.region.clone()))
         .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::failure::{Exit, Failure};
 use super::{Context, WriteOptions, planning, write};
-use crate::aws::{Access, Calls};
+use crate::aws::Access;
 use crate::plan::intent::{self, Purpose};
 
 /// Make tiers real, and only tiers
@@ -24,7 +24,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if subjects.is_empty() {
         return Err(Failure::usage("no tier spec was named, and `apply` makes tiers", "name one; `tierctl onboard` makes tenants"));
     }
-    let calls = Calls::default();
-    let planned = planning::plan(context, &subjects, Purpose::Apply, Access::Write, &calls).await?;
-    write::carry_out(context, planned, &arguments.options, &calls).await
+    let calls = &context.calls;
+    let planned = planning::plan(context, &subjects, Purpose::Apply, Access::Write, calls).await?;
+    write::carry_out(context, planned, &arguments.options, calls).await
 }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::failure::{Exit, Failure};
 use super::{Context, WriteOptions, planning, write};
-use crate::aws::{Access, Calls};
+use crate::aws::Access;
 use crate::plan::intent::{self, Purpose};
 
 /// Remove a tier
@@ -36,8 +36,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         [_] => {}
         _ => return Err(Failure::usage("that names several tiers, and they are destroyed one at a time", "name the file of one tier")),
     }
-    let calls = Calls::default();
-    let planned =
-        planning::plan(context, &subjects, Purpose::Destroy { delete_logs: arguments.delete_logs }, Access::Write, &calls).await?;
-    write::carry_out(context, planned, &arguments.options, &calls).await
+    let calls = &context.calls;
+    let planned = planning::plan(context, &subjects, Purpose::Destroy { delete_logs: arguments.delete_logs }, Access::Write, calls).await?;
+    write::carry_out(context, planned, &arguments.options, calls).await
 }

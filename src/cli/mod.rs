@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::aws::Calls;
 use crate::spec::{self, Specs};
 use failure::{Exit, Failure};
 use signals::Signals;
@@ -29,6 +30,9 @@ use terminal::{ColorChoice, Format, Terminal};
 
 /// Stack of a worker thread: the SDK's futures are large in a debug build.
 const STACK_SIZE: usize = 8 * 1024 * 1024;
+
+/// The variable that speeds up the clock of the request rates.
+const TIME_SCALE: &str = "TIERCTL_API_TIME_SCALE";
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -73,6 +77,15 @@ struct Global {
     /// Requests that change something in AWS under way at once
     #[arg(long, global = true, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     parallelism: u16,
+    /// Share of the request rates that AWS publishes for an account to use, up to 1: the rest is left to others
+    #[arg(long, global = true, value_name = "SHARE", default_value = "0.8", value_parser = api_share)]
+    api_share: f64,
+}
+
+/// Less than a thousandth would be a request in hours.
+fn api_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.001..=1.0).contains(share));
+    share.ok_or_else(|| "it is a number from 0.001 to 1".into())
 }
 
 #[derive(Debug, Subcommand)]
@@ -106,6 +119,7 @@ struct WriteOptions {
 /// What every command gets.
 struct Context {
     terminal: Terminal,
+    calls: Calls,
     parallelism: usize,
     current_folder: PathBuf,
     signals: Signals,
@@ -151,7 +165,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let context = Context { terminal, parallelism: cli.global.parallelism.into(), current_folder, signals: Signals::default() };
+    let calls = match time_scale() {
+        Ok(time_scale) => Calls::at(cli.global.api_share, time_scale),
+        Err(failure) => {
+            terminal.fail(&failure);
+            return Exit::Failed.into();
+        }
+    };
+    let parallelism = cli.global.parallelism.into();
+    let context = Context { terminal, calls, parallelism, current_folder, signals: Signals::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK_SIZE).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -194,6 +216,16 @@ fn wrong_usage(error: &clap::Error) -> Failure {
         message.split_whitespace().collect::<Vec<_>>().join(" "),
         "`tierctl --help` and `tierctl COMMAND --help` say what there is",
     )
+}
+
+/// How much faster than time the clock of AWS's published rates runs: that of an emulated AWS may, to save time.
+fn time_scale() -> Result<f64, Failure> {
+    let Some(text) = std::env::var_os(TIME_SCALE) else { return Ok(1.0) };
+    let scale = text.to_str().and_then(|text| text.parse().ok()).filter(|scale| (0.001..=1_000_000.0).contains(scale));
+    scale.ok_or_else(|| {
+        let message = format!("{TIME_SCALE} is {}, and it has to be a number from 0.001 to 1000000", text.to_string_lossy());
+        Failure::usage(message, "unset it: it is for emulators of AWS whose clock of request rates runs faster")
+    })
 }
 
 async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use super::{Context, WriteOptions, planning, write};
-use crate::aws::{Access, Calls};
+use crate::aws::Access;
 use crate::plan::intent::Leaver;
 
 /// Drain and remove tenants, and nothing else
@@ -53,13 +53,13 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         let tier = arguments.tier.as_deref().unwrap_or("of the tenant");
         return Err(Failure::usage(format!("there is no spec of the tier {tier} here"), "name the tenant's file, or another --tier"));
     }
-    let calls = Calls::default();
-    let planned = planning::plan_offboarding(&tiers, &leavers, Access::Write, &calls).await?;
+    let calls = &context.calls;
+    let planned = planning::plan_offboarding(&tiers, &leavers, Access::Write, calls).await?;
     let absent = leavers.iter().filter(|leaver| !planned.plan.changes.iter().any(|change| leaver.is_at(&change.scope)));
     for leaver in absent.filter(|_| context.terminal.format == Format::Text) {
         context.terminal.say(&format!("{} lives nowhere in these tiers: nothing to do for it", leaver.tenant));
     }
-    write::carry_out(context, planned, &arguments.options, &calls).await
+    write::carry_out(context, planned, &arguments.options, calls).await
 }
 
 /// A file or folder that is there, or what can only be meant as one.

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::failure::{Exit, Failure};
 use super::{Context, WriteOptions, planning, write};
-use crate::aws::{Access, Calls};
+use crate::aws::Access;
 use crate::plan::intent::{self, Purpose};
 
 /// Make tenants real, new and changed alike
@@ -38,7 +38,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     }
     let subjects = intent::subjects(&specs);
     let subjects: Vec<_> = subjects.into_iter().filter(|subject| !subject.tenants.is_empty()).collect();
-    let calls = Calls::default();
-    let planned = planning::plan(context, &subjects, Purpose::Onboard { prune: arguments.prune }, Access::Write, &calls).await?;
-    write::carry_out(context, planned, &arguments.options, &calls).await
+    let calls = &context.calls;
+    let planned = planning::plan(context, &subjects, Purpose::Onboard { prune: arguments.prune }, Access::Write, calls).await?;
+    write::carry_out(context, planned, &arguments.options, calls).await
 }

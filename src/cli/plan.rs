@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use super::{Context, planning, write};
-use crate::aws::{Access, Calls};
+use crate::aws::Access;
 use crate::plan::intent::{self, Purpose};
 use crate::report::{calls_text, plan_json, plan_text};
 
@@ -36,10 +36,10 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let specs = context.specs(&arguments.paths, true)?;
     let subjects = intent::subjects(&specs);
     let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: arguments.only != Some(Only::Tier) };
-    let calls = Calls::default();
-    let planned = planning::plan(context, &subjects, purpose, Access::Read, &calls).await?;
+    let calls = &context.calls;
+    let planned = planning::plan(context, &subjects, purpose, Access::Read, calls).await?;
     match context.terminal.format {
-        Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(&calls)))?,
+        Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(calls)))?,
         Format::Text => {
             context.terminal.print(&plan_text::render(&planned.plan, &context.terminal.paint(), &planned.notes))?;
             if context.terminal.verbose {

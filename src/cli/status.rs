@@ -1,7 +1,7 @@
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use super::{Context, planning, write};
-use crate::aws::{Access, Calls};
+use crate::aws::Access;
 use crate::estate::{self, Facts, Group};
 use crate::plan::intent::{self, Purpose};
 use crate::plan::placement;
@@ -30,11 +30,11 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         let name = arguments.tier.as_deref().unwrap_or_default();
         return Err(Failure::usage(format!("there is no spec of the tier {name} (there are: {})", known.join(", ")), "name one of them"));
     }
-    let calls = Calls::default();
-    let planned = planning::plan(context, &subjects, Purpose::Status, Access::Read, &calls).await?;
+    let calls = &context.calls;
+    let planned = planning::plan(context, &subjects, Purpose::Status, Access::Read, calls).await?;
     let status = Status { tiers: subjects.iter().map(|subject| tier_status(subject.tier, &planned.live, &planned.facts)).collect() };
     match context.terminal.format {
-        Format::Json => context.terminal.print_json(&status.to_json(&write::run_info(&calls)))?,
+        Format::Json => context.terminal.print_json(&status.to_json(&write::run_info(calls)))?,
         Format::Text => {
             context.terminal.print(&status.to_text(&context.terminal.paint()))?;
             if context.terminal.verbose {

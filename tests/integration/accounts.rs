@@ -1,5 +1,7 @@
 //! Whose account a run works in, and what it says where it cannot get there.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::bed::bed;
@@ -184,6 +186,53 @@ fn credentials_that_have_run_out() {
     fails_in_words(&project, &["plan"], &["expired", "renew"]);
     fails_in_words(&project, &["apply", "--yes", "tiers"], &["expired", "renew"]);
     assert_eq!(bed().writes(&account), 0);
+}
+
+#[test]
+fn a_role_is_assumed_again_when_its_session_runs_out() {
+    let mut project = Project::new();
+    let (entered, account) = (bed().account(), bed().account());
+    quick(&account);
+    session_in(&mut project, &entered);
+    let service = bed().endpoint_service("us-east-1");
+    // The endpoint is waited for longer than a session is good for.
+    bed().set(&account, &json!({ "session_seconds": 2, "endpoint_pending": 3 }));
+    let cells = [cell("cell-1", &account, &[made_group("ig-1", "10.20.0.0/16")])];
+    tier(&project, "test", &cells, &format!("downstreams: [{{name: bidder, service: {service}, port: 8443}}]"));
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    let assumed = actions(&entered).into_iter().filter(|action| action == "sts:AssumeRole").count();
+    assert!(assumed > 1, "{assumed}");
+    project.assert_plan_is_empty();
+}
+
+#[test]
+fn credentials_that_run_out_in_the_middle_are_reported_and_the_next_run_goes_on() {
+    let mut project = Project::new();
+    let account = bed().account();
+    quick(&account);
+    session_in(&mut project, &account);
+    tier_without_a_role(&project, &account);
+    let control = format!("/testbed/accounts/{account}");
+    bed().post(&control, &json!({ "faults": [{ "effect": "hang-before", "action": "CreateVpc" }] }));
+    let apply = project.command(&["apply", "--yes", "tiers"]);
+    let apply = std::thread::spawn(move || { apply }.output().unwrap());
+    assert_eq!(bed().get(&format!("{control}/hung?timeout=60"))["hung"].as_array().unwrap().len(), 1);
+    bed().post(&control, &json!({ "expire_sessions": true }));
+    bed().post(&format!("{control}/release"), &json!({}));
+    let output = apply.join().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("[RequestExpired]") && text.contains("renew them, then run the same command again"), "{text}");
+    // Each is refused once, and not tried again.
+    let log = bed().get(&format!("{control}/requests"));
+    let refused = log["requests"].as_array().unwrap().iter().filter(|request| request["error"].to_string().contains("Expired"));
+    let refused: Vec<String> = refused.map(|request| request["action"].to_string() + &request["parameters"].to_string()).collect();
+    assert!(!refused.is_empty() && refused.iter().collect::<BTreeSet<_>>().len() == refused.len(), "{refused:#?}");
+
+    session_in(&mut project, &account);
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    assert_eq!(all(&standing(&account), "vpcs").len(), 2, "the default one and ours");
+    project.assert_plan_is_empty();
 }
 
 /// Answers an action with an error, always.

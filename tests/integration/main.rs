@@ -10,6 +10,7 @@ mod examples;
 mod fields;
 mod lifecycle;
 mod neighbours;
+mod pace;
 mod places;
 mod project;
 mod replacements;

@@ -63,6 +63,8 @@ impl Project {
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
+            // The bed does not throttle unless told to, and then `pace.rs` gives both the same clock.
+            ("TIERCTL_API_TIME_SCALE", "1000"),
         ];
         let environment = environment.map(|(name, value)| (name.to_string(), value.to_string())).to_vec();
         Self { folder: tempfile::tempdir().unwrap(), environment }

@@ -13,10 +13,11 @@ from .accounts import Account, Accounts
 from .dump import dump
 from .endpoint_services import Provided, provided, seed
 from .faults import BadFault, Fault
+from .identities import expire
 from .rules import RULES
 from .settings import QUOTAS, UnknownSetting
 
-ACCOUNT_KEYS = frozenset({"settings", "faults", "add_faults", "seed", "reset_counters"})
+ACCOUNT_KEYS = frozenset({"settings", "faults", "add_faults", "seed", "reset_counters", "expire_sessions"})
 
 
 def add_routes(application: web.Application, accounts: Accounts) -> None:
@@ -84,6 +85,8 @@ class Control:
             account.random = random.Random(data["seed"])
         if data.get("reset_counters"):
             account.reset_counters()
+        if data.get("expire_sessions"):
+            expire(account.id)
         return _json(_describe(account))
 
     async def forget(self, request: web.Request) -> web.Response:

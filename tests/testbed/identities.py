@@ -53,6 +53,13 @@ def expired(key: str) -> bool:
     return session is not None and session.expires is not None and now() >= session.expires
 
 
+def expire(account_id: str) -> None:
+    """Ends every session in an account that has been given out so far."""
+    for session in SESSIONS.values():
+        if session.account == account_id:
+            session.expires = now()
+
+
 EXPIRED = {
     "ec2": ("RequestExpired", "Request has expired.", 400),
     "ecs": ("ExpiredTokenException", "The security token included in the request is expired", 400),

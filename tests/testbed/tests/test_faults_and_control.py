@@ -152,6 +152,14 @@ def test_sessions_run_out(aws: Aws, endpoint: str) -> None:
     aws.ec2.describe_vpcs()
 
 
+def test_sessions_end_on_demand(aws: Aws, endpoint: str, new_account: Callable[[], Aws]) -> None:
+    other = new_account()
+    aws.control(expire_sessions=True)
+    assert _code(aws.ecs.list_clusters) == "ExpiredTokenException"
+    other.ecs.list_clusters()
+    Aws(endpoint, aws.account).ecs.list_clusters()
+
+
 def _code(call: Callable[..., Any]) -> str | None:
     try:
         call()
