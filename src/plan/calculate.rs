@@ -606,7 +606,9 @@ impl<'a> Calculation<'a> {
         // What would have been made or made anew is not there for tenants.
         let mut unmade: BTreeSet<Key> = self.refused.iter().filter(|key| !key.scope.is_tenant()).cloned().collect();
         for change in self.plan.changes.iter().filter(|change| of_tier(change) && self.held.contains_key(&change.scope)) {
-            unmade.extend(change.key().filter(|_| matches!(change.action, Action::Create | Action::Replace)));
+            let bears_another_name = |key: &Key| change.live.as_ref().and_then(Live::owner).is_some_and(|owner| owner != *key);
+            let is_unmade = |key: &Key| matches!(change.action, Action::Create | Action::Replace) || bears_another_name(key);
+            unmade.extend(change.key().filter(is_unmade));
         }
         let mut held = self.held.clone();
         for change in self.plan.changes.iter().filter(|change| change.is_tenants()) {
