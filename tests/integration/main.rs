@@ -10,6 +10,7 @@ mod examples;
 mod fields;
 mod lifecycle;
 mod neighbours;
+mod ownership;
 mod pace;
 mod places;
 mod project;
