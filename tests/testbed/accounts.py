@@ -65,7 +65,7 @@ class Account:
     buckets: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
     started: float = field(default_factory=now)
     _memory: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
-    _timers: set[asyncio.TimerHandle] = field(default_factory=set)
+    _timers: dict[asyncio.TimerHandle, Callable[[], object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.released.set()
@@ -85,14 +85,23 @@ class Account:
             return
 
         def run() -> None:
-            self._timers.discard(handle)
+            self._timers.pop(handle, None)
             try:
                 then()
             except Exception:
                 self.crashes.append(f"{then!r}\n{traceback.format_exc()}")
 
         handle = asyncio.get_running_loop().call_later(seconds, run)
-        self._timers.add(handle)
+        self._timers[handle] = then
+
+    def move(self) -> None:
+        """Goes on in the running loop, where another had it: what is to come still comes, and nobody is held."""
+        self.hung.clear()
+        self.hung_changed, self.released = asyncio.Event(), asyncio.Event()
+        self.released.set()
+        timers, self._timers = self._timers, {}
+        for handle, then in timers.items():
+            self.after(max(handle.when() - now(), 0.000_001), then)
 
     def close(self) -> None:
         """Nothing happens any more in this account."""
