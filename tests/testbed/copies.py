@@ -50,6 +50,7 @@ def _leave_the_parent(kept: int) -> None:
 
     Descriptors are replaced, not closed: the parent's objects, which are still there, must not close ours one day.
     """
+    _COPIES.clear()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
