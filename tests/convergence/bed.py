@@ -27,11 +27,13 @@ QUICK = {
     "endpoint_pending": 0, "endpoint_deleting": 0, "endpoint_deleted": 0, "load_balancer_interfaces_linger": 0,
     "task_start": 0, "target_healthy": 0, "target_draining": 0, "service_draining": 0,
 }
-#: As long as can be: time passes between a request and its effect, and that may be met.
+#: What takes time takes a little of it, so that a run meets things on their way.
 SLOW = {
-    "endpoint_pending": 0.05, "endpoint_deleting": 0.05, "endpoint_deleted": 0, "load_balancer_interfaces_linger": 0.05,
-    "task_start": 0.05, "target_healthy": 0.05, "target_draining": 0.05, "service_draining": 0.05,
+    "endpoint_pending": 0.3, "endpoint_deleting": 0.2, "endpoint_deleted": 0.1, "load_balancer_interfaces_linger": 0.2,
+    "task_start": 0.2, "target_healthy": 0.2, "target_draining": 0.2, "service_draining": 0.2,
 }
+#: What is switched on only to disturb.
+CALM = {"latency": 0, "read_lag": 0, "role_delay": 0, "throttling": False, "time_scale": 1}
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -104,13 +106,17 @@ class Bed:
     def dump(self) -> dict[str, list[dict[str, Any]]]:
         return self._ask("GET", f"/testbed/accounts/{ACCOUNT}/dump")  # type: ignore[no-any-return]
 
+    def faults(self) -> int:
+        """How many faults have happened."""
+        return sum(fault["done"] for fault in self.state()["faults"])
+
     def is_held(self, seconds: float) -> bool:
         """Whether a request is being held, or comes to be within some seconds."""
         return bool(self._ask("GET", f"/testbed/accounts/{ACCOUNT}/hung?timeout={seconds}", timeout=seconds + 60)["hung"])
 
     def release(self) -> None:
-        """No faults any more, and what is held goes on; a request whose client has gone does not."""
-        self.control(faults=[])
+        """Nothing disturbs any more, and what is held goes on; a request whose client has gone does not."""
+        self.control(faults=[], settings=QUICK | CALM)
         self._ask("POST", f"/testbed/accounts/{ACCOUNT}/release", {})
 
 

@@ -1,8 +1,8 @@
 """Whether two accounts are equal: the same after ids, ARNs and times have given way to names.
 
-Three things more are no difference. A revision of a task definition may exist that nothing uses, one for each fault. The
-addresses that AWS hands out follow from the order of requests. So does which of several new rules gets which of the
-lowest free places; the places together have to be the same.
+Three things more are no difference. A revision of a task definition may exist that nothing uses, one for each fault. What
+AWS hands out follows from the order of requests, or is its own choice: addresses, and the zone of a task. And so does
+which of several new rules gets which of the lowest free places; the places together have to be the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .foreign import Dump
 
 NAME = re.compile(r"<([a-z-]+):[0-9a-f]{12}>")
 #: Of a kind so many different lines are shown.
-SHOWN = 40
+SHOWN = 12
 #: What is part of another thing and comes and goes with it.
 PARTS = frozenset({"networkinterfaces", "securitygrouprules", "taskdefinitions"})
 
@@ -50,6 +50,12 @@ def account(dump: Dump) -> Account:
             places[rule["ListenerArn"].split("/")[-3]].append(int(rule["Priority"]))
             rule["Priority"] = "*"
     handed_out = {one["PrivateIpAddress"] for one in dump["networkinterfaces"]}
+    for interface in dump["networkinterfaces"]:
+        if interface.get("RequesterId") == "amazon-ecs":
+            interface.update(SubnetId="*", AvailabilityZone="*")
+    for target in (one["Target"] for group in dump["targetgroups"] for one in group["Targets"]):
+        if target["Id"] in handed_out:
+            target["AvailabilityZone"] = "*"
     things = canonical(_without(dump, handed_out))
     return Account(things, revisions, {name: sorted(found) for name, found in places.items()})
 
@@ -110,9 +116,11 @@ def doubles(dump: Dump) -> list[str]:
 
 def differences(expected: Account, found: Account, spare_revisions: int, same_places: bool = True) -> list[str]:
     """What is not equal, in words; nothing where the accounts are."""
-    problems = []
-    for kind in sorted({*expected.things, *found.things}):
-        problems += _different(kind, expected.things.get(kind, []), found.things.get(kind, []))
+    kinds = sorted({*expected.things, *found.things})
+    problems: list[str] = []
+    # Where things differ, so do the names of all that they are connected with: those say something only on their own.
+    for shorten in (True, False):
+        problems = problems or [text for kind in kinds for text in _different(kind, expected, found, shorten)]
     if same_places and expected.places != found.places:
         problems.append(f"priorities of our rules: expected {expected.places}, found {found.places}")
     more = found.revisions - expected.revisions
@@ -123,18 +131,16 @@ def differences(expected: Account, found: Account, spare_revisions: int, same_pl
     return problems
 
 
-def _different(kind: str, expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[str]:
-    for shorten in (True, False):
-        texts = []
-        for rows in (expected, found):
-            lines = [json.dumps(row, sort_keys=True) for row in rows]
-            texts.append(sorted(NAME.sub(r"<\1>", line) if shorten else line for line in lines))
-        if texts[0] == texts[1]:
-            continue
-        less, more = list((Counter(texts[0]) - Counter(texts[1])).elements()), list((Counter(texts[1]) - Counter(texts[0])).elements())
-        pretty = [json.dumps([json.loads(row) for row in rows], indent=1, sort_keys=True).splitlines() for rows in (less, more)]
-        lines = [line for line in difflib.unified_diff(*pretty, "expected", "found", n=1, lineterm="")][2:]
-        rest = f"\n    and {len(lines) - SHOWN} lines more" if len(lines) > SHOWN else ""
-        shown = "".join(f"\n    {line}" for line in lines[:SHOWN])
-        return [f"{kind}: {len(less)} not as expected, {len(more)} in their place{shown}{rest}"]
-    return []
+def _different(kind: str, expected: Account, found: Account, shorten: bool) -> list[str]:
+    texts = []
+    for rows in (expected.things.get(kind, []), found.things.get(kind, [])):
+        lines = [json.dumps(row, sort_keys=True) for row in rows]
+        texts.append(Counter(NAME.sub(r"<\1>", line) if shorten else line for line in lines))
+    if texts[0] == texts[1]:
+        return []
+    less, more = sorted((texts[0] - texts[1]).elements()), sorted((texts[1] - texts[0]).elements())
+    pretty = [json.dumps([json.loads(row) for row in rows], indent=1, sort_keys=True).splitlines() for rows in (less, more)]
+    lines = [line for line in difflib.unified_diff(*pretty, "expected", "found", n=1, lineterm="")][2:]
+    rest = f"\n    and {len(lines) - SHOWN} lines more" if len(lines) > SHOWN else ""
+    shown = "".join(f"\n    {line}" for line in lines[:SHOWN])
+    return [f"{kind}: {len(less)} not as expected, {len(more)} in their place{shown}{rest}"]

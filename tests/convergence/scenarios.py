@@ -34,6 +34,8 @@ class Scenario:
     foreign_inside: bool = False
     #: Whether nothing of ours may be left.
     leaves_nothing: bool = False
+    #: Whether the command only reads.
+    reads: bool = False
 
     @property
     def id(self) -> str:

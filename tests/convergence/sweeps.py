@@ -6,7 +6,7 @@ Nth write once with an error of the service or a cut connection, before or after
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from .cases import Case, Shared, ahead
@@ -18,14 +18,16 @@ CRASHES = ("hang-before", "hang-after")
 FAULTS = ("error-before", "error-after", "drop-before", "drop-after")
 EFFECTS = {"crash": CRASHES, "fault": FAULTS}
 
+#: Which of so many writes of a scenario an effect meets.
+Choice = Callable[[Scenario, str, int], Sequence[int]]
 
 
-def every(_scenario: str, writes: int) -> list[int]:
-    return list(range(1, writes + 1))
+def every(_scenario: Scenario, _effect: str, writes: int) -> Sequence[int]:
+    return range(1, writes + 1)
 
 
-def cases(part: str, binary: Path, ground: Ground, scenarios: list[Scenario], choose: Callable[[Scenario, str, int], list[int]]) -> Iterator[Case]:
-    """The cases of a sweep; the next scenario is set up while the one before is swept."""
+def cases(parts: Sequence[str], binary: Path, ground: Ground, scenarios: list[Scenario], choose: Choice = every) -> Iterator[Case]:
+    """The cases of sweeps; the next scenario is set up while the one before is swept."""
 
     def prepare(scenario: Scenario) -> Prepared | SetUpFailed:
         try:
@@ -35,16 +37,21 @@ def cases(part: str, binary: Path, ground: Ground, scenarios: list[Scenario], ch
 
     for scenario, prepared in zip(scenarios, ahead(scenarios, prepare), strict=True):
         if isinstance(prepared, SetUpFailed):
-            yield Case(part, scenario.id, "undisturbed", _failed(prepared))
+            yield from (Case(part, scenario.id, "undisturbed", does_not_work(prepared)) for part in parts)
             continue
-        chosen = [(effect, write) for effect in EFFECTS[part] for write in choose(scenario, effect, len(prepared.writes))]
+        chosen = [
+            (part, effect, write) for part in parts for effect in EFFECTS[part]
+            for write in choose(scenario, effect, len(prepared.writes))
+        ]
         shared = Shared(prepared.close)
         shared.taken(len(chosen))
-        for effect, write in chosen:
+        for part, effect, write in chosen:
             yield Case(part, scenario.id, f"{effect}:{write}", _disturbed(part, prepared, effect, write), shared.left)
 
 
-def _failed(failure: SetUpFailed) -> Callable[[Trial], None]:
+def does_not_work(failure: SetUpFailed) -> Callable[[Trial], None]:
+    """A case that stands for all that could not be tried."""
+
     def run(trial: Trial) -> None:
         trial.problems.append(f"it does not do its work undisturbed either:\n{failure}")
 
@@ -62,9 +69,8 @@ def _disturbed(part: str, prepared: Prepared, effect: str, write: int) -> Callab
                 while not bed.is_held(0.2) and not running.is_over():
                     pass
                 running.kill()
-                ended = running.ends()
                 # In another order of requests it may have had fewer: then it ended, and nothing was held.
-                prepared.disturbed(trial, bed, ended, KILLED, 0)
+                prepared.disturbed(trial, bed, running.ends(), KILLED, 0)
             prepared.converges(trial, bed, project, faults=1)
 
     return run

@@ -91,8 +91,8 @@ class Prepared:
             dump = bed.dump()
             if self.scenario.leaves_nothing:
                 trial.problems += [f"{' '.join(one)} is left" for one in equality.owned(dump)]
-        if not writes:
-            trial.problems.append("the command changed nothing")
+        if bool(writes) == self.scenario.reads:
+            trial.problems.append(f"the command wrote {len(writes)} times")
         if trial.problems:
             raise SetUpFailed(said(trial))
         return equality.account(dump), writes
@@ -118,9 +118,18 @@ class Prepared:
         if bed.state()["write_count"] != before:
             trial.problems.append("the plan wrote to the account")
 
-    def disturbed(self, trial: Trial, bed: Bed, run: Run, *codes: int) -> None:
-        """What has to hold of a run that was disturbed."""
-        trial.did(run, checks.ended(run, *codes) if codes else checks.of_output(run))
+    def disturbed(self, trial: Trial, bed: Bed, run: Run, *codes: int, faults: int = 1) -> None:
+        """What has to hold of a run that was disturbed: if it says that all is done, all is."""
+        trial.did(run, checks.ended(run, *codes))
+        self._look(trial, bed)
+        if run.code == 0 and not self.scenario.reads:
+            dump = bed.dump()
+            wrong = equality.doubles(dump) or equality.differences(self.reference, equality.account(dump), faults)
+            trial.problems += [f"it ended with 0, and {problem}" for problem in wrong]
+
+    def raced(self, trial: Trial, bed: Bed, run: Run) -> None:
+        """What has to hold of a run beside others."""
+        trial.did(run, checks.of_racer(run))
         self._look(trial, bed)
 
     def converges(self, trial: Trial, bed: Bed, project: Project, faults: int) -> None:
@@ -129,10 +138,16 @@ class Prepared:
         run = project.run(*self.scenario.command)
         trial.did(run, checks.ended(run, 0))
         self._look(trial, bed)
+        self.is_equal(trial, bed, project, self.reference, faults)
+
+    def is_equal(
+        self, trial: Trial, bed: Bed, project: Project, expected: equality.Account, spare_revisions: int, same_places: bool = True
+    ) -> None:
+        """The plan is empty, nothing is there twice, and the account is as expected."""
         self._plan(trial, bed, project)
         dump = bed.dump()
         trial.problems += equality.doubles(dump)
-        trial.problems += equality.differences(self.reference, equality.account(dump), faults)
+        trial.problems += equality.differences(expected, equality.account(dump), spare_revisions, same_places)
 
 
 def must(run: Run) -> None:

@@ -61,10 +61,11 @@ class Account:
     hung_changed: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
     crashes: list[str] = field(default_factory=list)
-    random: random.Random = field(default_factory=lambda: random.Random(0))
+    seed: int = 0
     buckets: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
     started: float = field(default_factory=now)
     _memory: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
+    _drawn: Counter[str] = field(default_factory=Counter)
     _timers: dict[asyncio.TimerHandle, Callable[[], object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,6 +78,17 @@ class Account:
     def memory(self, region: str, topic: str) -> dict[Any, Any]:
         """What a behaviour remembers in a Region. It goes with the account."""
         return self._memory[region, topic]
+
+    def draw(self, what: str) -> float:
+        """A number from 0 to 1 that follows from the seed and how often the same was asked: not from what else was,
+        since the order of requests is another each time."""
+        self._drawn[what] += 1
+        return random.Random(f"{self.seed} {what} {self._drawn[what]}").random()
+
+    def sow(self, seed: int) -> None:
+        """Starts drawing anew."""
+        self.seed = seed
+        self._drawn.clear()
 
     def after(self, seconds: float, then: Callable[[], object]) -> None:
         """Does something later, or at once where no time is to pass. It goes with the account."""

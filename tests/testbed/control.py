@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -88,7 +87,7 @@ class Control:
             return _json({"error": str(error)}, 400)
         account.settings, account.faults = settings, faults
         if "seed" in data:
-            account.random = random.Random(data["seed"])
+            account.sow(data["seed"])
         if data.get("reset_counters"):
             account.reset_counters()
         return _json(_describe(account))
