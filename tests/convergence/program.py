@@ -62,10 +62,10 @@ class Running:
     def kill(self) -> None:
         self._process.kill()
 
-    def ends(self, seconds: float = PATIENCE) -> Run:
+    def ends(self) -> Run:
         code: int | None
         try:
-            code = self._process.wait(seconds)
+            code = self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -54,7 +54,7 @@ def _fill_the_places(prepared: Prepared, trial: Trial, bed: Bed, project: Projec
         trial.did(expected, checks.ended(expected, 0))
         reference = equality.account(other.dump())
     project.write(prepared.filled(only))
-    prepared.is_equal(trial, bed, project, reference, spare_revisions=len(EIGHT), same_places=False)
+    prepared.is_equal(trial, bed, project, reference, len(EIGHT), same_places=False, same_revisions=False)
 
 
 def all_races() -> list[Race]:
@@ -115,7 +115,7 @@ def _raced(race: Race, prepared: Prepared, seed: int) -> Callable[[Trial], None]
             if race.finish:
                 race.finish(prepared, trial, bed, project)
             else:
-                prepared.converges(trial, bed, project, faults=len(race.racers))
+                prepared.converges(trial, bed, project, faults=len(race.racers), same_revisions=False)
 
     return run
 

@@ -53,7 +53,8 @@ def does_not_work(failure: SetUpFailed) -> Callable[[Trial], None]:
     """A case that stands for all that could not be tried."""
 
     def run(trial: Trial) -> None:
-        trial.problems.append(f"it does not do its work undisturbed either:\n{failure}")
+        trial.problems += ["it does not do its work undisturbed either", *failure.trial.problems]
+        trial.runs += failure.trial.runs
 
     return run
 

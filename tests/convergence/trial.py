@@ -13,10 +13,6 @@ from .program import Project, Run, Specs
 from .scenarios import APPLY, ONBOARD, Scenario
 
 
-class SetUpFailed(Exception):
-    """An undisturbed run did not do what it should; the text says what."""
-
-
 @dataclass
 class Trial:
     """What was run in a case and what was wrong."""
@@ -28,6 +24,14 @@ class Trial:
         self.runs.append(run)
         self.problems += problems
         return run
+
+
+class SetUpFailed(Exception):
+    """An undisturbed run did not do what it should."""
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__(said(trial))
+        self.trial = trial
 
 
 class Ground:
@@ -90,11 +94,11 @@ class Prepared:
             self._plan(trial, bed, project)
             dump = bed.dump()
             if self.scenario.leaves_nothing:
-                trial.problems += [f"{' '.join(one)} is left" for one in equality.owned(dump)]
+                trial.problems += [f"{equality.named(one)} is left" for one in equality.owned(dump)]
         if bool(writes) == self.scenario.reads:
             trial.problems.append(f"the command wrote {len(writes)} times")
         if trial.problems:
-            raise SetUpFailed(said(trial))
+            raise SetUpFailed(trial)
         return equality.account(dump), writes
 
     @contextmanager
@@ -132,29 +136,28 @@ class Prepared:
         trial.did(run, checks.of_racer(run))
         self._look(trial, bed)
 
-    def converges(self, trial: Trial, bed: Bed, project: Project, faults: int) -> None:
+    def converges(self, trial: Trial, bed: Bed, project: Project, faults: int, **same: bool) -> None:
         """A rerun finishes, the plan is empty, and the account is as if nothing had happened."""
         bed.release()
         run = project.run(*self.scenario.command)
         trial.did(run, checks.ended(run, 0))
         self._look(trial, bed)
-        self.is_equal(trial, bed, project, self.reference, faults)
+        self.is_equal(trial, bed, project, self.reference, faults, **same)
 
-    def is_equal(
-        self, trial: Trial, bed: Bed, project: Project, expected: equality.Account, spare_revisions: int, same_places: bool = True
-    ) -> None:
+    def is_equal(self, trial: Trial, bed: Bed, project: Project, expected: equality.Account, faults: int, **same: bool) -> None:
         """The plan is empty, nothing is there twice, and the account is as expected."""
         self._plan(trial, bed, project)
         dump = bed.dump()
         trial.problems += equality.doubles(dump)
-        trial.problems += equality.differences(expected, equality.account(dump), spare_revisions, same_places)
+        trial.problems += equality.differences(expected, equality.account(dump), faults, **same)
 
 
 def must(run: Run) -> None:
     """A run that nothing disturbs is done."""
-    problems = checks.ended(run, 0)
-    if problems:
-        raise SetUpFailed("\n".join([*problems, run.as_text()]))
+    trial = Trial()
+    trial.did(run, checks.ended(run, 0))
+    if trial.problems:
+        raise SetUpFailed(trial)
 
 
 def said(trial: Trial) -> str:

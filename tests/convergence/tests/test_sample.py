@@ -1,0 +1,32 @@
+"""A fixed sample of everything, with the binary that `cargo test` has built."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from convergence import plan, scenarios, table
+from convergence.cases import PARTS, run_all
+from convergence.trial import Ground
+
+BINARY = Path(os.environ.get("TIERCTL", table.ROOT / "target" / "debug" / "tierctl"))
+JOBS = int(os.environ.get("TIERCTL_JOBS", "2"))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_sample_converges(ground: Ground, part: str) -> None:
+    assert BINARY.exists(), f"there is no {BINARY}: run `make test`, which builds it"
+    results = run_all(plan.cases(BINARY, ground, plan.SAMPLE, [part]), JOBS, lambda _: None)
+    failed = [result.as_text() for result in results if not result.converged]
+    assert results and not failed, f"{len(failed)} of {len(results)} did not converge:\n" + "\n".join(failed)
+
+
+def test_the_sample_is_the_same_each_time() -> None:
+    for scenario in scenarios.all_scenarios():
+        for effect in ("hang-after", "drop-before"):
+            for writes in (1, 2, 5, 42):
+                chosen = plan.sampled(scenario, effect, writes)
+                assert chosen == plan.sampled(scenario, effect, writes)
+                assert len(set(chosen)) == min(plan.SAMPLED_WRITES, writes) and set(chosen) <= set(range(1, writes + 1))
