@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -24,13 +25,25 @@ START_TIMEOUT = 60.0
 
 #: What takes time takes none. The rest is as strict as ever.
 QUICK = {
-    "endpoint_pending": 0, "endpoint_deleting": 0, "endpoint_deleted": 0, "load_balancer_interfaces_linger": 0,
-    "task_start": 0, "target_healthy": 0, "target_draining": 0, "service_draining": 0,
+    "endpoint_pending": 0,
+    "endpoint_deleting": 0,
+    "endpoint_deleted": 0,
+    "load_balancer_interfaces_linger": 0,
+    "task_start": 0,
+    "target_healthy": 0,
+    "target_draining": 0,
+    "service_draining": 0,
 }
 #: What takes time takes a little of it, so that a run meets things on their way.
 SLOW = {
-    "endpoint_pending": 0.3, "endpoint_deleting": 0.2, "endpoint_deleted": 0.1, "load_balancer_interfaces_linger": 0.2,
-    "task_start": 0.2, "target_healthy": 0.2, "target_draining": 0.2, "service_draining": 0.2,
+    "endpoint_pending": 0.3,
+    "endpoint_deleting": 0.2,
+    "endpoint_deleted": 0.1,
+    "load_balancer_interfaces_linger": 0.2,
+    "task_start": 0.2,
+    "target_healthy": 0.2,
+    "target_draining": 0.2,
+    "service_draining": 0.2,
 }
 #: What is switched on only to disturb.
 CALM = {"latency": 0, "read_lag": 0, "role_delay": 0, "throttling": False, "time_scale": 1}
@@ -67,10 +80,8 @@ class Bed:
 
     def close(self) -> None:
         if self._process is None:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it went with the bed that it comes from
                 os.kill(self._pid, signal.SIGTERM)
-            except ProcessLookupError:  # with the bed that it comes from
-                pass
         else:
             self._process.terminate()
             self._process.wait()
@@ -133,5 +144,6 @@ def client(bed: Bed, service: str) -> Any:
             import boto3
 
             _SESSION = boto3.Session()
-        return _SESSION.client(service, endpoint_url=bed.url, region_name=REGION, aws_access_key_id="theirs",
-                               aws_secret_access_key="theirs")
+        return _SESSION.client(
+            service, endpoint_url=bed.url, region_name=REGION, aws_access_key_id="theirs", aws_secret_access_key="theirs"
+        )

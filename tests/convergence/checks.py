@@ -9,8 +9,8 @@ from .program import Project, Run, plan_of
 PANIC = re.compile(r"panicked at|stack backtrace|RUST_BACKTRACE|tierctl failed in this step")
 #: Errors as Rust's debug form prints them, which says nothing to a user.
 SDK_DUMP = re.compile(
-    r"\b(SdkError|DispatchFailure|ServiceError|ConnectorError|ResponseError|TimeoutError|ConstructionFailure|ErrorMetadata|Unhandled"
-    r"|SdkBody|StatusCode|Extensions|HttpConnectorError|CredentialsNotLoaded|ProviderError|RawResponse)\s*[({]"
+    r"\b(SdkError|DispatchFailure|ServiceError|ConnectorError|ResponseError|TimeoutError|ConstructionFailure|ErrorMetadata"
+    r"|Unhandled|SdkBody|StatusCode|Extensions|HttpConnectorError|CredentialsNotLoaded|ProviderError|RawResponse)\s*[({]"
 )
 #: What a message says where nothing is wrong but the moment.
 TRY_AGAIN = re.compile(r"run the same command again|run again|runs? it again|try again")

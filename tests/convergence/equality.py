@@ -156,8 +156,8 @@ def _different(kind: str, expected: Account, found: Account, shorten: bool) -> l
     if texts[0] == texts[1]:
         return []
     less, more = sorted((texts[0] - texts[1]).elements()), sorted((texts[1] - texts[0]).elements())
-    pretty = [json.dumps([json.loads(row) for row in rows], indent=1, sort_keys=True).splitlines() for rows in (less, more)]
-    lines = [line for line in difflib.unified_diff(*pretty, "expected", "found", n=1, lineterm="")][2:]
+    was, now = (json.dumps([json.loads(row) for row in rows], indent=1, sort_keys=True).splitlines() for rows in (less, more))
+    lines = list(difflib.unified_diff(was, now, n=1, lineterm=""))[2:]
     rest = f"\n    and {len(lines) - SHOWN} lines more" if len(lines) > SHOWN else ""
     shown = "".join(f"\n    {line}" for line in lines[:SHOWN])
     return [f"{kind}: {len(less)} not as expected, {len(more)} in their place{shown}{rest}"]

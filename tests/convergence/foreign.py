@@ -9,8 +9,12 @@ from .bed import REGION, Bed, client
 
 Dump = dict[str, list[dict[str, Any]]]
 TAGS = [{"Key": "team", "Value": "theirs"}]
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": [
-    {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}]})
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}],
+    }
+)
 
 
 def plant(bed: Bed) -> dict[str, str]:
@@ -28,22 +32,37 @@ def plant(bed: Bed) -> dict[str, str]:
     ids["group"] = group(bed, vpc)
     subnets = [ids["subnet-a"], ids["subnet-b"]]
     balancer = elb.create_load_balancer(
-        Name="theirs", Subnets=subnets, Scheme="internal", SecurityGroups=[ids["group"]], Tags=TAGS)["LoadBalancers"][0]
+        Name="theirs", Subnets=subnets, Scheme="internal", SecurityGroups=[ids["group"]], Tags=TAGS
+    )["LoadBalancers"][0]
     target = target_group(bed, vpc, "theirs")
     elb.register_targets(TargetGroupArn=target, Targets=[{"Id": "10.50.0.200", "Port": 80}])
     ids["listener"] = elb.create_listener(
-        LoadBalancerArn=balancer["LoadBalancerArn"], Port=80, Protocol="HTTP",
-        DefaultActions=[{"Type": "forward", "TargetGroupArn": target}])["Listeners"][0]["ListenerArn"]
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Port=80,
+        Protocol="HTTP",
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": target}],
+    )["Listeners"][0]["ListenerArn"]
     for priority in (2, 102):
         rule(bed, ids["listener"], target, priority, f"/theirs-{priority}")
     role = client(bed, "iam").create_role(RoleName="theirs", AssumeRolePolicyDocument=TRUST, Tags=TAGS)["Role"]["Arn"]
     ecs.create_cluster(clusterName="theirs", tags=[{"key": "team", "value": "theirs"}])
     ecs.register_task_definition(
-        family="theirs", networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
-        executionRoleArn=role, containerDefinitions=[{"name": "x", "image": "x:1"}])
+        family="theirs",
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+        executionRoleArn=role,
+        containerDefinitions=[{"name": "x", "image": "x:1"}],
+    )
     ecs.create_service(
-        cluster="theirs", serviceName="theirs", taskDefinition="theirs", desiredCount=1, launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": {"subnets": subnets[:1], "securityGroups": [ids["group"]]}})
+        cluster="theirs",
+        serviceName="theirs",
+        taskDefinition="theirs",
+        desiredCount=1,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": subnets[:1], "securityGroups": [ids["group"]]}},
+    )
     client(bed, "logs").create_log_group(logGroupName="/theirs", tags={"team": "theirs"})
     ids["certificate"] = client(bed, "acm").request_certificate(DomainName="ads.example.com")["CertificateArn"]
     return ids
@@ -63,9 +82,12 @@ def plant_inside(bed: Bed) -> None:
 def group(bed: Bed, vpc: str, name: str = "theirs") -> str:
     ec2 = client(bed, "ec2")
     made = ec2.create_security_group(
-        GroupName=name, Description="theirs", VpcId=vpc, TagSpecifications=[{"ResourceType": "security-group", "Tags": TAGS}])
+        GroupName=name, Description="theirs", VpcId=vpc, TagSpecifications=[{"ResourceType": "security-group", "Tags": TAGS}]
+    )
     ec2.authorize_security_group_ingress(
-        GroupId=made["GroupId"], IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}])
+        GroupId=made["GroupId"],
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}],
+    )
     return str(made["GroupId"])
 
 
@@ -76,8 +98,12 @@ def target_group(bed: Bed, vpc: str, name: str) -> str:
 
 def rule(bed: Bed, listener: str, target: str, priority: int, path: str) -> None:
     client(bed, "elbv2").create_rule(
-        ListenerArn=listener, Priority=priority, Tags=TAGS, Conditions=[{"Field": "path-pattern", "Values": [path]}],
-        Actions=[{"Type": "forward", "TargetGroupArn": target}])
+        ListenerArn=listener,
+        Priority=priority,
+        Tags=TAGS,
+        Conditions=[{"Field": "path-pattern", "Values": [path]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": target}],
+    )
 
 
 def things(dump: Dump) -> dict[str, list[str]]:

@@ -117,7 +117,12 @@ class Project:
         }
         out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         process = subprocess.Popen(
-            [self.binary, *arguments], cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            [self.binary, *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
             text=True,
         )
         return Running(arguments, process, out, err)
@@ -126,7 +131,7 @@ class Project:
         return self.start(*arguments).ends()
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
     """An account's number is a text, whatever it looks like; nothing is an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:

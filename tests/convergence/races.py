@@ -49,7 +49,9 @@ def _fill_the_places(prepared: Prepared, trial: Trial, bed: Bed, project: Projec
         trial.problems.append(f"{len(living)} tenants live in {PLACES} places: {', '.join(living)}")
     only: Specs = {TIER: CROWDED, **{f"tenants/{name}": specs.service(name) for name in living}}
     with prepared.copy() as (other, undisturbed):
-        undisturbed.write(prepared.filled({TIER: CROWDED, **{f"tenants/{name}": specs.service(name) for name in living[:PLACES]}}))
+        undisturbed.write(
+            prepared.filled({TIER: CROWDED, **{f"tenants/{name}": specs.service(name) for name in living[:PLACES]}})
+        )
         expected = undisturbed.run(*ONBOARD)
         trial.did(expected, checks.ended(expected, 0))
         reference = equality.account(other.dump())
@@ -70,8 +72,13 @@ def all_races() -> list[Race]:
         Race(race("two-applies-of-a-new-tier", APPLY, {TIER: WHOLE}, {}), (APPLY, APPLY)),
         # The rest of the specs cannot be placed, so the scenario's own command is that of the first three.
         Race(
-            race("eight-tenants-for-three-places", ("onboard", "--yes", *(f"tenants/{name}.yaml" for name in EIGHT[:PLACES])), eight,
-                 {TIER: CROWDED}, {path: spec for path, spec in eight.items() if path.removeprefix("tenants/") not in EIGHT[PLACES:]}),
+            race(
+                "eight-tenants-for-three-places",
+                ("onboard", "--yes", *(f"tenants/{name}.yaml" for name in EIGHT[:PLACES])),
+                eight,
+                {TIER: CROWDED},
+                {path: spec for path, spec in eight.items() if path.removeprefix("tenants/") not in EIGHT[PLACES:]},
+            ),
             tuple(("onboard", "--yes", f"tenants/{name}.yaml") for name in EIGHT),
             _fill_the_places,
         ),

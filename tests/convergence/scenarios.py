@@ -12,6 +12,7 @@ from .specs import ARTIFACTS, BIDDER, INTERNET, LOGS, PROFILES, Spec
 
 APPLY = ("apply", "--yes", "tiers")
 ONBOARD = ("onboard", "--yes", "tenants")
+DESTROY = ("destroy", "--yes", "--delete-logs", "test")
 TIER = "tiers/test"
 
 
@@ -75,7 +76,8 @@ WHOLE = specs.tier(
     roles={
         "task": {"statements": [specs.statement("s3:GetObject")], "managed_policies": [specs.READ_ONLY]},
         "execution": {
-            "statements": [specs.statement("s3:ListBucket")], "managed_policies": [specs.EXECUTION],
+            "statements": [specs.statement("s3:ListBucket")],
+            "managed_policies": [specs.EXECUTION],
             "permissions_boundary": specs.POWER_USER,
         },
     },
@@ -94,7 +96,10 @@ TENANTS: Specs = {"tenants/acme": ACME, "tenants/fleet": FLEET}
 CHANGED_TIER = changed(
     specs.tier(
         [
-            {**BIDDER, "policy": {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "execute-api:*", "Resource": "*"}]}},
+            {
+                **BIDDER,
+                "policy": {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "execute-api:*", "Resource": "*"}]},
+            },
             ARTIFACTS,
             {"name": "secrets", "service": "secretsmanager", "port": 443, "private_dns": True},
         ],
@@ -109,12 +114,24 @@ CHANGED_TIER = changed(
     },
 )
 CHANGED_ACME = specs.service(
-    "acme", tags={"owner": "them"}, route={"path": ["/acme/v2/*"]}, environment={"CACHE": "acme.cache.internal:6379"},
-    image="registry.example.com/ad-server:2.0", desired=2, health_check={"path": "/ready", "interval": 10}, deregistration_delay=30,
-    stickiness={"enabled": True, "duration": 600}, cpu=512, memory=1024,
+    "acme",
+    tags={"owner": "them"},
+    route={"path": ["/acme/v2/*"]},
+    environment={"CACHE": "acme.cache.internal:6379"},
+    image="registry.example.com/ad-server:2.0",
+    desired=2,
+    health_check={"path": "/ready", "interval": 10},
+    deregistration_delay=30,
+    stickiness={"enabled": True, "duration": 600},
+    cpu=512,
+    memory=1024,
 )
 CHANGED_FLEET = specs.fleet(
-    "fleet", ["10.20.200.2", "10.20.200.3"], route={"path": ["/fleet/*", "/old-fleet/*"]}, health_check={"path": "/up"}, slow_start=60,
+    "fleet",
+    ["10.20.200.2", "10.20.200.3"],
+    route={"path": ["/fleet/*", "/old-fleet/*"]},
+    health_check={"path": "/up"},
+    slow_start=60,
 )
 #: A downstream's service changes, and its private DNS name goes from one endpoint to the other.
 OTHER_PROFILES = {**PROFILES, "service": specs.OTHER_NAMED}
@@ -131,7 +148,9 @@ def all_scenarios() -> list[Scenario]:
 
     def replaced(name: str, before: Spec, after: Spec, tenants: Specs | None = None) -> Scenario:
         tenants = tenants or {}
-        return Scenario("replacement", name, APPLY, {TIER: after, **tenants}, {TIER: before, **tenants}, foreign_inside=bool(tenants))
+        return Scenario(
+            "replacement", name, APPLY, {TIER: after, **tenants}, {TIER: before, **tenants}, foreign_inside=bool(tenants)
+        )
 
     internal = specs.tier([BIDDER, ARTIFACTS], load_balancer={"certificate": specs.CERTIFICATE, "allow": ["10.0.0.0/8"]})
     return [
@@ -142,39 +161,70 @@ def all_scenarios() -> list[Scenario]:
         Scenario("change", "tier", APPLY, {TIER: CHANGED_TIER, **TENANTS}, lived_in, foreign_inside=True),
         Scenario("change", "tags", APPLY, {TIER: changed(PLAIN, tags={"stage": "two"})}, {TIER: PLAIN}),
         Scenario(
-            "change", "tenants", ONBOARD, {TIER: PLAIN, "tenants/acme": CHANGED_ACME, "tenants/fleet": CHANGED_FLEET}, lived_in,
+            "change",
+            "tenants",
+            ONBOARD,
+            {TIER: PLAIN, "tenants/acme": CHANGED_ACME, "tenants/fleet": CHANGED_FLEET},
+            lived_in,
             foreign_inside=True,
         ),
         Scenario(
-            "replacement", "tenants-ports", ONBOARD,
+            "replacement",
+            "tenants-ports",
+            ONBOARD,
             {TIER: PLAIN, "tenants/acme": specs.service("acme", port=9090), "tenants/fleet": changed(FLEET, targets__port=9001)},
-            lived_in, foreign_inside=True,
+            lived_in,
+            foreign_inside=True,
         ),
         Scenario(
-            "replacement", "service-becomes-fleet", ONBOARD,
-            {TIER: PLAIN, "tenants/acme": specs.fleet("acme", ["10.20.200.9"], port=8080)}, {TIER: PLAIN, "tenants/acme": ACME},
+            "replacement",
+            "service-becomes-fleet",
+            ONBOARD,
+            {TIER: PLAIN, "tenants/acme": specs.fleet("acme", ["10.20.200.9"], port=8080)},
+            {TIER: PLAIN, "tenants/acme": ACME},
             foreign_inside=True,
         ),
         replaced("downstreams-service", PLAIN, specs.tier([OTHER_BIDDER, LOGS, ARTIFACTS]), TENANTS),
         replaced("private-dns-name", specs.tier([PROFILES]), specs.tier([OTHER_PROFILES]), {"tenants/acme": ACME}),
-        replaced("gateway-renamed", specs.tier([BIDDER, ARTIFACTS]), specs.tier([BIDDER, {**ARTIFACTS, "name": "assets"}]), {"tenants/acme": ACME}),
         replaced(
-            "load-balancers-scheme", internal,
+            "gateway-renamed",
+            specs.tier([BIDDER, ARTIFACTS]),
+            specs.tier([BIDDER, {**ARTIFACTS, "name": "assets"}]),
+            {"tenants/acme": ACME},
+        ),
+        replaced(
+            "load-balancers-scheme",
+            internal,
             with_group(internal, load_balancer={**INTERNET, "allow": ["10.0.0.0/8"]}),
         ),
-        replaced("vpcs-block", specs.tier([PROFILES, ARTIFACTS]), specs.tier([PROFILES, ARTIFACTS], vpc=specs.made_vpc("10.21.0.0/16"))),
+        replaced(
+            "vpcs-block", specs.tier([PROFILES, ARTIFACTS]), specs.tier([PROFILES, ARTIFACTS], vpc=specs.made_vpc("10.21.0.0/16"))
+        ),
         Scenario(
-            "offboard", "service-and-addresses", ("offboard", "--yes", "acme", "fleet"), lived_in, lived_in, {TIER: PLAIN},
+            "offboard",
+            "service-and-addresses",
+            ("offboard", "--yes", "acme", "fleet"),
+            lived_in,
+            lived_in,
+            {TIER: PLAIN},
             foreign_inside=True,
         ),
         Scenario(
-            "destroy", "internet-facing", ("destroy", "--yes", "--delete-logs", "test"), {TIER: WHOLE}, {TIER: WHOLE},
-            {TIER: retired(WHOLE)}, leaves_nothing=True,
+            "destroy",
+            "internet-facing",
+            DESTROY,
+            {TIER: WHOLE},
+            {TIER: WHOLE},
+            {TIER: retired(WHOLE)},
+            leaves_nothing=True,
         ),
         Scenario(
-            "destroy", "another-teams-network", ("destroy", "--yes", "--delete-logs", "test"), {TIER: GUEST}, {TIER: GUEST},
-            {TIER: retired(GUEST)}, leaves_nothing=True,
+            "destroy",
+            "another-teams-network",
+            DESTROY,
+            {TIER: GUEST},
+            {TIER: GUEST},
+            {TIER: retired(GUEST)},
+            leaves_nothing=True,
         ),
     ]
-
-

@@ -15,7 +15,7 @@ from . import specs
 from .bed import REGION, SLOW
 from .cases import Case
 from .program import Specs
-from .scenarios import APPLY, ONBOARD, TIER, Scenario, group, retired
+from .scenarios import APPLY, DESTROY, ONBOARD, TIER, Scenario, group, retired
 from .specs import ARTIFACTS, BIDDER, INTERNET, LOGS, PROFILES, Spec
 from .sweeps import FAULTS, does_not_work
 from .trial import Ground, Prepared, SetUpFailed, Trial
@@ -70,9 +70,8 @@ def random_scenario(seed: int) -> Scenario:
         after = before.with_other_tier(rng)
         return Scenario("soak", kind, APPLY, after.specs(), before.specs(), foreign_inside=before.is_made and rng.random() < 0.5)
     if kind == "destroy":
-        command = ("destroy", "--yes", "--delete-logs", "test")
         tier = before.tier_only()
-        return Scenario("soak", kind, command, tier, tier, {TIER: retired(tier[TIER])}, leaves_nothing=True)
+        return Scenario("soak", kind, DESTROY, tier, tier, {TIER: retired(tier[TIER])}, leaves_nothing=True)
     inside = before.is_made and rng.random() < 0.5
     before.some_tenants(rng)
     if kind == "onboard-new":
@@ -83,8 +82,8 @@ def random_scenario(seed: int) -> Scenario:
         gone = rng.sample(sorted(before.tenants), rng.randint(1, len(before.tenants)))
         left = {path: spec for path, spec in before.specs().items() if path.removeprefix("tenants/") not in gone}
         return Scenario("soak", kind, ("offboard", "--yes", *gone), before.specs(), before.specs(), left, foreign_inside=inside)
-    command = ("plan", "--format", rng.choice(["text", "json"])) if kind == "plan" else ("status",)
-    return Scenario("soak", kind, command, before.specs(), before.specs(), foreign_inside=inside, reads=True)
+    command = ["plan", "--format", rng.choice(["text", "json"])] if kind == "plan" else ["status"]
+    return Scenario("soak", kind, tuple(command), before.specs(), before.specs(), foreign_inside=inside, reads=True)
 
 
 class Estate:
@@ -107,11 +106,14 @@ class Estate:
         downstreams = [one for one in possible if rng.random() < 0.5]
         spec = specs.tier(
             downstreams,
-            egress=[{"cidr": f"10.{rng.randint(100, 110)}.0.0/16", "port": rng.choice([5432, 6379])} for _ in range(rng.randint(0, 2))],
+            egress=[
+                {"cidr": f"10.{rng.randint(100, 110)}.0.0/16", "port": rng.choice([5432, 6379])} for _ in range(rng.randint(0, 2))
+            ],
             roles={
                 "task": {
                     "statements": [specs.statement(*rng.sample(["s3:GetObject", "s3:ListBucket", "s3:PutObject"], 2))]
-                    if rng.random() < 0.7 else [],
+                    if rng.random() < 0.7
+                    else [],
                     "managed_policies": [specs.READ_ONLY] if rng.random() < 0.5 else [],
                 },
                 "execution": {"managed_policies": [specs.EXECUTION]},
@@ -144,8 +146,13 @@ class Estate:
         check = {"path": rng.choice(["/healthz", "/ready"]), "interval": rng.choice([10, 30])}
         if has_service:
             spec = specs.service(
-                name, route=route, environment={"CACHE": f"{name}-{rng.randint(1, 3)}.internal"} if rng.random() < 0.5 else None,
-                port=port, image=f"registry.example.com/app:{rng.randint(1, 3)}", desired=rng.randint(1, 3), health_check=check,
+                name,
+                route=route,
+                environment={"CACHE": f"{name}-{rng.randint(1, 3)}.internal"} if rng.random() < 0.5 else None,
+                port=port,
+                image=f"registry.example.com/app:{rng.randint(1, 3)}",
+                desired=rng.randint(1, 3),
+                health_check=check,
             )
         else:
             network = f"10.{19 + number}.200" if self.is_made else "10.50.0"

@@ -34,8 +34,10 @@ INTERNET: Spec = {"scheme": "internet-facing", "allow": ["0.0.0.0/0"], "certific
 def endpoint_services() -> list[dict[str, Any]]:
     """The endpoint services that other accounts provide, as the bed takes them."""
     own = [{"name": name, "owner": OWNER, "allowed_principals": ["*"]} for name in (SERVICE, OTHER_SERVICE)]
-    named = [{"name": name, "owner": OWNER, "allowed_principals": ["*"], "private_dns_name": PRIVATE_NAME}
-             for name in (NAMED, OTHER_NAMED)]
+    named = [
+        {"name": name, "owner": OWNER, "allowed_principals": ["*"], "private_dns_name": PRIVATE_NAME}
+        for name in (NAMED, OTHER_NAMED)
+    ]
     return own + named
 
 
@@ -69,14 +71,21 @@ def tier(downstreams: list[Spec] | None = None, vpc: Spec | None = None, load_ba
     return copy.deepcopy(spec)
 
 
-def service(name: str, tags: Spec | None = None, route: Spec | None = None, environment: Spec | None = None, **fields: Any) -> Spec:
+def service(
+    name: str, tags: Spec | None = None, route: Spec | None = None, environment: Spec | None = None, **fields: Any
+) -> Spec:
     """A tenant with a service."""
     spec: Spec = {
         "tenant": name,
         "tier": "test",
         "service": {
-            "image": "registry.example.com/ad-server:1.0", "port": 8080, "cpu": 256, "memory": 512, "desired": 1,
-            "health_check": {"path": "/healthz"}, **fields,
+            "image": "registry.example.com/ad-server:1.0",
+            "port": 8080,
+            "cpu": 256,
+            "memory": 512,
+            "desired": 1,
+            "health_check": {"path": "/healthz"},
+            **fields,
         },
     }
     return copy.deepcopy(spec | _optional(tags=tags, route=route, environment=environment))

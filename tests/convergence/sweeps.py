@@ -26,7 +26,9 @@ def every(_scenario: Scenario, _effect: str, writes: int) -> Sequence[int]:
     return range(1, writes + 1)
 
 
-def cases(parts: Sequence[str], binary: Path, ground: Ground, scenarios: list[Scenario], choose: Choice = every) -> Iterator[Case]:
+def cases(
+    parts: Sequence[str], binary: Path, ground: Ground, scenarios: list[Scenario], choose: Choice = every
+) -> Iterator[Case]:
     """The cases of sweeps; the next scenario is set up while the one before is swept."""
 
     def prepare(scenario: Scenario) -> Prepared | SetUpFailed:
@@ -40,7 +42,9 @@ def cases(parts: Sequence[str], binary: Path, ground: Ground, scenarios: list[Sc
             yield from (Case(part, scenario.id, "undisturbed", does_not_work(prepared)) for part in parts)
             continue
         chosen = [
-            (part, effect, write) for part in parts for effect in EFFECTS[part]
+            (part, effect, write)
+            for part in parts
+            for effect in EFFECTS[part]
             for write in choose(scenario, effect, len(prepared.writes))
         ]
         shared = Shared(prepared.close)

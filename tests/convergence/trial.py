@@ -164,5 +164,3 @@ def said(trial: Trial) -> str:
     """What was wrong, then what was run."""
     problems = "".join(f"- {problem}\n" for problem in trial.problems)
     return problems + "\n" + "\n".join(run.as_text() for run in trial.runs)
-
-

@@ -24,7 +24,10 @@ TARGETS = {"ecs": "AmazonEC2ContainerServiceV20141113", "logs": "Logs_20140328"}
 def ask(service: str, action: str, body: bytes, headers: dict[str, str]) -> bytes:
     credential = f"AWS4-HMAC-SHA256 Credential=fake/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
     request = urllib.request.Request(
-        os.environ["AWS_ENDPOINT_URL"], body, {"Authorization": credential, "Host": f"{service}.us-east-1.amazonaws.com", **headers})
+        os.environ["AWS_ENDPOINT_URL"],
+        body,
+        {"Authorization": credential, "Host": f"{service}.us-east-1.amazonaws.com", **headers},
+    )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=60) as answer:
         return bytes(answer.read())
@@ -36,7 +39,9 @@ def ask_json(service: str, action: str, **parameters: Any) -> Any:
 
 
 def ask_ec2(action: str, **parameters: str) -> str:
-    body = urllib.parse.urlencode({"Action": action, "Version": "2016-11-15", **{k.replace("_", "."): v for k, v in parameters.items()}})
+    body = urllib.parse.urlencode(
+        {"Action": action, "Version": "2016-11-15", **{k.replace("_", "."): v for k, v in parameters.items()}}
+    )
     return ask("ec2", action, body.encode(), {"Content-Type": "application/x-www-form-urlencoded"}).decode()
 
 
@@ -67,8 +72,15 @@ def revisions() -> list[str]:
 
 def register() -> None:
     ask_json(
-        "ecs", "RegisterTaskDefinition", family=NAME, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
-        containerDefinitions=[{"name": "app", "image": "app:1"}])
+        "ecs",
+        "RegisterTaskDefinition",
+        family=NAME,
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+        containerDefinitions=[{"name": "app", "image": "app:1"}],
+    )
 
 
 def missing() -> list[str]:
@@ -103,8 +115,13 @@ def apply(fault: str) -> None:
         make_vpc()
     if "cluster" in absent:
         settings = [{"name": "containerInsights", "value": "enabled"}] if is_rerun and fault == "other" else []
-        ask_json("ecs", "CreateCluster", clusterName=NAME, settings=settings,
-                 tags=[{"key": key, "value": value} for key, value in {**TAGS, "tierctl:resource": "cluster"}.items()])
+        ask_json(
+            "ecs",
+            "CreateCluster",
+            clusterName=NAME,
+            settings=settings,
+            tags=[{"key": key, "value": value} for key, value in {**TAGS, "tierctl:resource": "cluster"}.items()],
+        )
     if "log_group" in absent:
         ask_json("logs", "CreateLogGroup", logGroupName=GROUP, tags={**TAGS, "tierctl:resource": "logs"})
     for _ in range(3 if is_rerun and fault == "wasteful" else int("task_definition" in absent)):

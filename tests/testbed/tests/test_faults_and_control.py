@@ -25,6 +25,21 @@ def clusters(aws: Aws) -> int:
     return len(aws.ecs.list_clusters()["clusterArns"])
 
 
+def test_a_seed_says_which_calls_fail_whatever_their_order(new_account: Callable[[], Aws]) -> None:
+    orders = ("c" * 12 + "v" * 12, "v" * 12 + "c" * 12, "cv" * 12, "c" * 12 + "v" * 12)
+    met = []
+    for order, seed in zip(orders, (7, 7, 7, 8), strict=True):
+        aws = new_account()
+        aws.control(faults=[{"effect": "error-before", "reads": True, "times": 0, "rate": 0.5}], seed=seed)
+        for letter in order:
+            _code(aws.ecs.list_clusters if letter == "c" else aws.ec2.describe_vpcs)
+        logged = aws.ask("requests")["requests"]
+        met.append({action: [bool(one["fault"]) for one in logged if one["action"] == action]
+                    for action in ("ListClusters", "DescribeVpcs")})
+    assert met[0] == met[1] == met[2] != met[3]
+    assert met[0]["ListClusters"] != met[0]["DescribeVpcs"]
+
+
 @pytest.mark.parametrize("effect, after", [("error-before", 0), ("error-after", 1), ("drop-before", 0),
                                            ("drop-after", 1)])
 def test_faults_before_and_after_the_effect(aws: Aws, effect: str, after: int) -> None:

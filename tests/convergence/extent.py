@@ -45,10 +45,12 @@ def cases(
     if only:
         part, name, *what = only.split(":")
         parts = [part]
-        if part in ("crash", "fault") and len(what) == 2:
+        if what[-1] == "undisturbed":
+            extent = replace(extent, choose=lambda *_: [], races=0)
+        elif part in sweeps.EFFECTS:
             effect, write = what[0], int(what[1])
             extent = replace(extent, choose=lambda _scenario, one, _writes: [write] if one == effect else [])
-        elif part in ("soak", "race"):
+        else:
             seed, extent = int(what[0]), replace(extent, soaks=1, races=1)
     swept = [part for part in parts if part in sweeps.EFFECTS]
     chosen = [one for one in scenarios.all_scenarios() if name in one.id]
