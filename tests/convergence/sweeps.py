@@ -76,6 +76,8 @@ def _disturbed(part: str, prepared: Prepared, effect: str, write: int) -> Callab
                 running.kill()
                 # In another order of requests it may have had fewer: then it ended, and nothing was held.
                 prepared.disturbed(trial, bed, running.ends(), KILLED, 0)
+            if not bed.faults() and bed.state()["write_count"] >= write:
+                trial.problems.append(f"write {write} was not disturbed")
             prepared.converges(trial, bed, project, faults=1)
 
     return run

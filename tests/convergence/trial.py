@@ -112,10 +112,11 @@ class Prepared:
         trial.problems += foreign.changed(self.theirs, dump)
         trial.problems += [f"the test bed failed: {text}" for text in bed.state()["crashes"]]
 
-    def _plan(self, trial: Trial, bed: Bed, project: Project) -> None:
+    def _plan(self, trial: Trial, bed: Bed, project: Project, after: Specs | None = None) -> None:
         """The plan of what the specs now say is empty, and to make it changed nothing."""
-        if self.scenario.after is not None:
-            project.write(self.filled(self.scenario.after))
+        after = self.scenario.after if after is None else after
+        if after is not None:
+            project.write(self.filled(after))
         before = bed.state()["write_count"]
         problems, run = checks.plan_is_empty(project)
         trial.did(run, problems)
@@ -144,9 +145,18 @@ class Prepared:
         self._look(trial, bed)
         self.is_equal(trial, bed, project, self.reference, faults, **same)
 
-    def is_equal(self, trial: Trial, bed: Bed, project: Project, expected: equality.Account, faults: int, **same: bool) -> None:
+    def is_equal(
+        self,
+        trial: Trial,
+        bed: Bed,
+        project: Project,
+        expected: equality.Account,
+        faults: int,
+        after: Specs | None = None,
+        **same: bool,
+    ) -> None:
         """The plan is empty, nothing is there twice, and the account is as expected."""
-        self._plan(trial, bed, project)
+        self._plan(trial, bed, project, after)
         dump = bed.dump()
         trial.problems += equality.doubles(dump)
         trial.problems += equality.differences(expected, equality.account(dump), faults, **same)
