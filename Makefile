@@ -9,7 +9,7 @@ CARGO ?= cargo
 # One place for builds: the AWS SDK takes minutes to compile.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test check bench fuzz docs clean
+.PHONY: demo test check bench converge fuzz docs clean
 
 demo: $(VENV)/ready
 	@test -e $(TARGET)/debug/tierctl || echo "The first build compiles the AWS SDK: 5 minutes on two cores, later ones seconds."
@@ -18,7 +18,7 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(CARGO) test
-	PYTHONPATH=tests $(PYTHON) -m pytest -q tests/testbed/tests
+	PYTHONPATH=tests TIERCTL=$(TARGET)/debug/tierctl $(PYTHON) -m pytest -q tests/testbed/tests tests/convergence/tests
 
 # What CI checks beside the tests.
 check:
@@ -29,6 +29,12 @@ check:
 bench: $(VENV)/ready
 	$(CARGO) build --release
 	$(PYTHON) tests/bench/figures.py $(TARGET)/release/tierctl $(ARGUMENTS)
+
+# Everything that can go wrong while AWS is written to, and a rerun after it: an hour on two cores. It writes
+# docs/convergence.md. `make converge ARGUMENTS='--case ...'` tries one case, `ARGUMENTS=--help` says what else there is.
+converge: $(VENV)/ready
+	$(CARGO) build
+	PYTHONPATH=tests $(PYTHON) -m convergence --binary $(TARGET)/debug/tierctl $(or $(ARGUMENTS),--markdown)
 
 # The full run of the specs' fuzzer; CI runs a sample.
 fuzz:

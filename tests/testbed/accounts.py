@@ -61,11 +61,12 @@ class Account:
     hung_changed: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
     crashes: list[str] = field(default_factory=list)
-    random: random.Random = field(default_factory=lambda: random.Random(0))
+    seed: int = 0
     buckets: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
     started: float = field(default_factory=now)
     _memory: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
-    _timers: set[asyncio.TimerHandle] = field(default_factory=set)
+    _drawn: Counter[str] = field(default_factory=Counter)
+    _timers: dict[asyncio.TimerHandle, Callable[[], object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.released.set()
@@ -78,6 +79,17 @@ class Account:
         """What a behaviour remembers in a Region. It goes with the account."""
         return self._memory[region, topic]
 
+    def draw(self, what: str) -> float:
+        """A number from 0 to 1 that follows from the seed and how often the same was asked: not from what else was,
+        since the order of requests is another each time."""
+        self._drawn[what] += 1
+        return random.Random(f"{self.seed} {what} {self._drawn[what]}").random()
+
+    def sow(self, seed: int) -> None:
+        """Starts drawing anew."""
+        self.seed = seed
+        self._drawn.clear()
+
     def after(self, seconds: float, then: Callable[[], object]) -> None:
         """Does something later, or at once where no time is to pass. It goes with the account."""
         if seconds <= 0:
@@ -85,14 +97,23 @@ class Account:
             return
 
         def run() -> None:
-            self._timers.discard(handle)
+            self._timers.pop(handle, None)
             try:
                 then()
             except Exception:
                 self.crashes.append(f"{then!r}\n{traceback.format_exc()}")
 
         handle = asyncio.get_running_loop().call_later(seconds, run)
-        self._timers.add(handle)
+        self._timers[handle] = then
+
+    def move(self) -> None:
+        """Goes on in the running loop, where another had it: what is to come still comes, and nobody is held."""
+        self.hung.clear()
+        self.hung_changed, self.released = asyncio.Event(), asyncio.Event()
+        self.released.set()
+        timers, self._timers = self._timers, {}
+        for handle, then in timers.items():
+            self.after(max(handle.when() - now(), 0.000_001), then)
 
     def close(self) -> None:
         """Nothing happens any more in this account."""

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 ID = re.compile(
@@ -54,28 +55,48 @@ def _sorted(value: Any) -> Any:
     return value
 
 
+def _places(value: Any, at: str = "") -> Iterator[tuple[str, str]]:
+    """Each id in a thing, and where in it the id stands; members of a list stand in one place."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _places(item, f"{at}.{name}")
+    elif isinstance(value, list):
+        for item in value:
+            yield from _places(item, at)
+    elif isinstance(value, str):
+        for found in ID.finditer(value):
+            yield found[0], at
+
+
 def canonical(things: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     """The same things with names for ids."""
-    rows = [(kind, json.dumps(_blank(one), sort_keys=True)) for kind, found in things.items() for one in found]
-    mentions: dict[str, set[int]] = defaultdict(set)
+    rows = [(kind, _blank(one)) for kind, found in things.items() for one in found]
+    texts = [json.dumps(one) for _, one in rows]
+    mentions: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     names: dict[str, str] = {}
-    for number, (_, text) in enumerate(rows):
+    for number, (_, one) in enumerate(rows):
+        for found, place in _places(one):
+            mentions[found][number].append(place)
+    for text in texts:
         for found in ID.finditer(text):
-            mentions[found[0]].add(number)
             names[found[0]] = _kind(found)
 
-    def named(text: str, own: str = "") -> str:
-        text = ID.sub(lambda found: "SELF" if found[0] == own else f"<{names[found[0]]}>", text)
-        return json.dumps(_sorted(json.loads(text)), sort_keys=True)
+    def named(text: str) -> str:
+        return json.dumps(_sorted(json.loads(ID.sub(lambda found: f"<{names[found[0]]}>", text))), sort_keys=True)
 
     for _ in range(ROUNDS):
+        seen = [_hash(named(text)) for text in texts]
         names = {
-            one: names[one].split(":")[0] + ":" + hashlib.md5(
-                "\n".join(sorted(named(rows[number][1], one) for number in numbers)).encode()
-            ).hexdigest()[:12]
-            for one, numbers in mentions.items()
+            one: names[one].split(":")[0] + ":" + _hash(
+                "\n".join(sorted(f"{seen[number]} {sorted(places)}" for number, places in where.items()))
+            )
+            for one, where in mentions.items()
         }
     result: dict[str, list[dict[str, Any]]] = {kind: [] for kind in things}
-    for kind, text in rows:
+    for (kind, _), text in zip(rows, texts, strict=True):
         result[kind].append(json.loads(named(text)))
     return {kind: sorted(found, key=lambda one: json.dumps(one, sort_keys=True)) for kind, found in result.items()}
+
+
+def _hash(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()[:12]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
 from .accounts import Account, Accounts
+from .copies import copy
 from .dump import dump
 from .endpoint_services import Provided, provided, seed
 from .faults import BadFault, Fault
@@ -20,12 +21,13 @@ from .settings import QUOTAS, UnknownSetting
 ACCOUNT_KEYS = frozenset({"settings", "faults", "add_faults", "seed", "reset_counters", "expire_sessions"})
 
 
-def add_routes(application: web.Application, accounts: Accounts) -> None:
-    """Adds the control calls."""
-    control = Control(accounts)
+def add_routes(application: web.Application, accounts: Accounts, again: Callable[[], web.Application]) -> None:
+    """Adds the control calls; `again` makes the application of a copy."""
+    control = Control(accounts, again)
     route = application.router.add_route
     route("GET", "/testbed/health", control.health)
     route("GET", "/testbed/rules", control.rules)
+    route("POST", "/testbed/copies", control.copy)
     route("GET", "/testbed/endpoint-services", control.list_services)
     route("POST", "/testbed/endpoint-services", control.seed_services)
     route("GET", "/testbed/accounts", control.list_accounts)
@@ -46,8 +48,8 @@ def _json(data: Any, status: int = 200) -> web.Response:
 class Control:
     """The control calls."""
 
-    def __init__(self, accounts: Accounts) -> None:
-        self.accounts = accounts
+    def __init__(self, accounts: Accounts, again: Callable[[], web.Application]) -> None:
+        self.accounts, self.again = accounts, again
 
     async def unknown(self, request: web.Request) -> web.Response:
         return _json({"error": f"no {request.method} {request.path}"}, 404)
@@ -61,6 +63,10 @@ class Control:
             for _, rule in sorted(RULES.items())
         ]
         return _json({"rules": rules, "quotas": QUOTAS, "defaults": self.accounts.defaults.as_json()})
+
+    async def copy(self, _request: web.Request) -> web.Response:
+        pid, port = copy(self.accounts, self.again)
+        return _json({"pid": pid, "url": f"http://127.0.0.1:{port}"})
 
     async def list_accounts(self, _request: web.Request) -> web.Response:
         return _json({"accounts": sorted(account.id for account in self.accounts.known())})
@@ -82,7 +88,7 @@ class Control:
             return _json({"error": str(error)}, 400)
         account.settings, account.faults = settings, faults
         if "seed" in data:
-            account.random = random.Random(data["seed"])
+            account.sow(data["seed"])
         if data.get("reset_counters"):
             account.reset_counters()
         if data.get("expire_sessions"):

@@ -68,7 +68,7 @@ class Fault:
             return False
         if self.times and self.done >= self.times:
             return False
-        if self.rate is not None and account.random.random() >= self.rate:
+        if self.rate is not None and account.draw(f"{self.effect} {incoming.name}") >= self.rate:
             return False
         self.done += 1
         return True

@@ -40,7 +40,7 @@ class Front:
 
     def application(self) -> web.Application:
         application = web.Application(client_max_size=64 << 20)
-        control.add_routes(application, self.accounts)
+        control.add_routes(application, self.accounts, self.application)
         application.router.add_route("*", "/{tail:.*}", self.handle)
         return application
 

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,21 @@ from .conftest import TESTS, Aws, http, refused, until
 
 def clusters(aws: Aws) -> int:
     return len(aws.ecs.list_clusters()["clusterArns"])
+
+
+def test_a_seed_says_which_calls_fail_whatever_their_order(new_account: Callable[[], Aws]) -> None:
+    orders = ("c" * 12 + "v" * 12, "v" * 12 + "c" * 12, "cv" * 12, "c" * 12 + "v" * 12)
+    met = []
+    for order, seed in zip(orders, (7, 7, 7, 8), strict=True):
+        aws = new_account()
+        aws.control(faults=[{"effect": "error-before", "reads": True, "times": 0, "rate": 0.5}], seed=seed)
+        for letter in order:
+            _code(aws.ecs.list_clusters if letter == "c" else aws.ec2.describe_vpcs)
+        logged = aws.ask("requests")["requests"]
+        met.append({action: [bool(one["fault"]) for one in logged if one["action"] == action]
+                    for action in ("ListClusters", "DescribeVpcs")})
+    assert met[0] == met[1] == met[2] != met[3]
+    assert met[0]["ListClusters"] != met[0]["DescribeVpcs"]
 
 
 @pytest.mark.parametrize("effect, after", [("error-before", 0), ("error-after", 1), ("drop-before", 0),
@@ -274,6 +290,49 @@ def test_mapped_dumps_of_equal_accounts_are_equal(aws: Aws, endpoint: str) -> No
         texts.append(text_of(aws, "?mapped=1"))
     assert texts[0] == texts[1]
     assert texts[1] != texts[2]
+
+
+def test_a_copy_goes_its_own_way(aws: Aws) -> None:
+    aws.set(endpoint_pending=0.5)
+    vpc = aws.vpc()
+    endpoint = aws.ec2.create_vpc_endpoint(VpcId=vpc, ServiceName="com.amazonaws.us-east-1.logs", VpcEndpointType="Interface")
+    made = http("POST", f"{aws.endpoint}/testbed/copies")
+    copy = Aws(made["url"], aws.account)
+    try:
+        ids = {"VpcEndpointIds": [endpoint["VpcEndpoint"]["VpcEndpointId"]]}
+        for one in (aws, copy):  # what was to come comes in both
+            until(lambda one=one: one.ec2.describe_vpc_endpoints(**ids)["VpcEndpoints"][0]["State"] == "available")
+        assert text_of(copy) == text_of(aws)
+        copy.ecs.create_cluster(clusterName="theirs")
+        aws.ecs.create_cluster(clusterName="ours")
+        assert [len(one.ecs.list_clusters()["clusterArns"]) for one in (aws, copy)] == [1, 1]
+        assert copy.state()["writes"]["ecs:CreateCluster"] == 1
+        # A copy holds no connection of the bed's open.
+        for one in (aws, copy):
+            one.control(faults=[{"effect": "drop-after", "action": "CreateCluster"}])
+            with pytest.raises(ConnectionClosedError):
+                one.ecs.create_cluster(clusterName="dropped")
+        http("POST", f"{aws.endpoint}/testbed/copies")  # has to do with the first, and not with the next
+        second = http("POST", f"{copy.endpoint}/testbed/copies")
+        assert len(Aws(second["url"], aws.account).ecs.list_clusters()["clusterArns"]) == 2
+    finally:
+        os.kill(made["pid"], signal.SIGTERM)
+    until(lambda: not _alive(made["pid"]) and not _alive(second["pid"]), 10)
+
+
+def test_a_copy_holds_nobody(aws: Aws) -> None:
+    aws.control(faults=[{"effect": "hang-before", "action": "CreateCluster"}])
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(aws.ecs.create_cluster, clusterName="c")
+        assert aws.ask("hung?timeout=10")["hung"]
+        made = http("POST", f"{aws.endpoint}/testbed/copies")
+        copy = Aws(made["url"], aws.account)
+        assert copy.ask("hung")["hung"] == []
+        assert copy.ecs.list_clusters()["clusterArns"] == []
+        os.kill(made["pid"], signal.SIGTERM)
+        aws.ask("release", "POST")
+        held.result(10)
+    assert clusters(aws) == 1
 
 
 def test_the_bed_ends_with_its_parent_and_on_sigterm(tmp_path: Path) -> None:

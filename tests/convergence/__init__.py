@@ -1,0 +1,1 @@
+"""Proof that a rerun finishes whatever was left: see README.md."""
