@@ -68,7 +68,7 @@ fn ecs(action: &str) -> Option<Rate<'_>> {
         "CreateService" | "UpdateService" | "DeleteService" => rate("ECS service changes", 50.0, 5.0),
         "DescribeServices" | "ListServices" => rate("ECS service reads", 100.0, 20.0),
         "DescribeTasks" | "ListTasks" => rate("ECS task reads", 100.0, 20.0),
-        "TagResource" | "UntagResource" => rate("ECS tag changes", 20.0, 10.0),
+        "TagResource" | "UntagResource" | "ListTagsForResource" => rate("ECS tag changes", 20.0, 10.0),
         _ => return None,
     })
 }

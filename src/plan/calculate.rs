@@ -10,7 +10,7 @@ use super::{Action, Change, Intent, Plan, Subject, Treatment, Unclaimed, Wait, o
 use crate::estate::names;
 use crate::resources::Kind;
 use crate::resources::listener_rule;
-use crate::resources::model::{Condition, Desired, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_REVISION, choices, references};
+use crate::resources::model::{Condition, Desired, Fields, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_REVISION, choices, references};
 
 /// Why a role of ours under another name is not replaced.
 const ANOTHER_PLACE: &str = "its name stands for partition, account, Region and infra group, and one of these has changed: that is another \
@@ -68,7 +68,17 @@ struct Calculation<'a> {
     renamed: BTreeSet<&'a str>,
     /// A rule, and one whose old route it takes over.
     successions: Vec<Succession>,
+    duplicates: Vec<Duplicate<'a>>,
     plan: Plan,
+}
+
+/// Of two things with one identity the one that is not kept.
+struct Duplicate<'a> {
+    key: Key,
+    kept: &'a Live,
+    other: &'a Live,
+    /// Whether it could not stay as it is anyway.
+    is_outdated: bool,
 }
 
 struct Succession {
@@ -110,6 +120,7 @@ impl<'a> Calculation<'a> {
             wanted: desired.iter().map(|item| (item.key.clone(), item)).collect(),
             renamed: BTreeSet::new(),
             successions: Vec::new(),
+            duplicates: Vec::new(),
             plan: Plan::default(),
         }
     }
@@ -126,6 +137,7 @@ impl<'a> Calculation<'a> {
             }
         }
         self.remove_the_rest();
+        self.settle_duplicates();
         self.unclaimed();
         self.hold_back();
         self.order_successions();
@@ -181,9 +193,12 @@ impl<'a> Calculation<'a> {
             self.create(resolved);
             return;
         };
-        for (other, changes) in candidates {
-            self.duplicate(&resolved, live, other, must_replace(&changes));
-        }
+        self.duplicates.extend(candidates.map(|(other, changes)| Duplicate {
+            key: desired.key.clone(),
+            kept: live,
+            other,
+            is_outdated: must_replace(&changes),
+        }));
         if fields.is_empty() {
             self.plan.unchanged += 1;
             self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
@@ -512,27 +527,56 @@ impl<'a> Calculation<'a> {
         (inside.iter().filter(|other| other.kind == Kind::TargetGroup).count(), balancers.count(), inside.len())
     }
 
-    /// One identity found twice: what can go goes, two in use are for the user to settle.
-    fn duplicate(&mut self, desired: &Desired, kept: &Live, other: &Live, outdated: bool) {
-        let used = match other.kind {
-            // What else is in a second VPC is a second one of its identity too, and goes with it.
-            Kind::Vpc => self.weight(other).0 > 0,
-            // Nothing refers to an endpoint, and the tenants' traffic goes through it all the same.
-            Kind::VpcEndpoint => {
-                other.condition == Condition::Ready && self.tenants.get(&desired.key.scope).is_some_and(|tenants| !tenants.is_empty())
+    /// One identity found twice: what can go goes, two in use are for the user to settle. Whether one is in use is
+    /// known when it is known what else changes.
+    fn settle_duplicates(&mut self) {
+        let mut duplicates = std::mem::take(&mut self.duplicates);
+        // Who uses a thing comes after it in the list of kinds, and is settled before it.
+        duplicates.sort_by(|a, b| (b.key.kind, &b.other.id).cmp(&(a.key.kind, &a.other.id)));
+        for Duplicate { key, kept, other, is_outdated } in duplicates {
+            let used = match other.kind {
+                // What else is in a second VPC is a second one of its identity too, and goes with it.
+                Kind::Vpc => self.weight(other).0 > 0,
+                // Nothing refers to an endpoint, and the tenants' traffic goes through it all the same.
+                Kind::VpcEndpoint => {
+                    other.condition == Condition::Ready && self.tenants.get(&key.scope).is_some_and(|tenants| !tenants.is_empty())
+                }
+                _ => self.will_be_used(other),
+            };
+            if used && !is_outdated {
+                let reason = format!(
+                    "it exists twice, as {} and {}, and both are in use. Move what uses {} over to {}, or delete its tags, and run again",
+                    kept.id, other.id, other.id, kept.id
+                );
+                self.push(Action::Blocked, &key, None, Some(other.clone()), Vec::new(), Some(reason));
+                continue;
             }
-            _ => self.used.contains(&other.id),
-        };
-        if used && !outdated {
-            let reason = format!(
-                "it exists twice, as {} and {}, and both are in use. Move what uses {} over to {}, or delete its tags, and run again",
-                kept.id, other.id, other.id, kept.id
-            );
-            self.push(Action::Blocked, &desired.key, None, Some(other.clone()), Vec::new(), Some(reason));
-            return;
+            let reason = if is_outdated { "left over from a replacement" } else { "it exists twice, and nothing uses this one" };
+            self.push(Action::Delete, &key, None, Some(other.clone()), Vec::new(), Some(format!("{reason} ({} stays)", kept.id)));
         }
-        let reason = if outdated { "left over from a replacement" } else { "it exists twice, and nothing uses this one" };
-        self.push(Action::Delete, &desired.key, None, Some(other.clone()), Vec::new(), Some(format!("{reason} ({} stays)", kept.id)));
+    }
+
+    /// Whether something still refers to a thing when this plan has been carried out.
+    fn will_be_used(&self, thing: &Live) -> bool {
+        let refers = |fields: &Fields| order::ids(fields).contains(&thing.id);
+        // A group's own rules do not make the group used.
+        let users = self.live.iter().filter(|user| user.text("group_id") != Some(&thing.id) && refers(&user.fields));
+        users.into_iter().any(|user| {
+            let change = self
+                .plan
+                .changes
+                .iter()
+                .find(|change| change.live.as_ref().is_some_and(|live| live.kind == user.kind && live.id == user.id));
+            match change.map(|change| (change.action, &change.desired)) {
+                Some((Action::Delete | Action::Replace, _)) => false,
+                Some((Action::Update, Some(desired))) => {
+                    let mut fields = user.fields.clone();
+                    fields.extend(desired.fields.clone());
+                    refers(&fields)
+                }
+                _ => true,
+            }
+        })
     }
 
     fn remove_the_rest(&mut self) {
@@ -844,5 +888,33 @@ mod tests {
         assert_eq!(calculate(&wanted, &[half.clone()], &managed(&[group()])).changes[0].action, Action::Create);
         half.tags.clear();
         assert_eq!(calculate(&wanted, &[half], &managed(&[group()])).changes[0].action, Action::Create);
+    }
+
+    #[test]
+    fn a_duplicate_is_in_use_only_if_it_still_is_when_all_else_is_done() {
+        let gateway = Key::new(&group(), Kind::InternetGateway, "internet-gateway");
+        let table = Key::new(&group(), Kind::RouteTable, "public");
+        let route = |to: Value| json!({ "vpc_id": "vpc-1", "subnet_ids": [], "routes": [{ "destination": "0.0.0.0/0", "target": to }] });
+        let attached = json!({ "vpc_id": "vpc-1" });
+        let wanted = [desired(gateway.clone(), attached.clone()), desired(table.clone(), route(json!(Id::Of(gateway.clone()))))];
+        let gateways = [live(&gateway, "igw-1", attached.clone()), live(&gateway, "igw-2", attached)];
+        let plan_with = |tables: &[Live]| calculate(&wanted, &[&gateways, tables].concat(), &managed(&[group()]));
+        let of = |plan: &Plan, id: &str| {
+            let change = plan.changes.iter().find(|change| change.live.as_ref().is_some_and(|live| live.id == id));
+            change.map(|change| (change.action, change.delete_after.len()))
+        };
+        // The table leads to the one that goes, and is led to the other first.
+        let plan = plan_with(&[live(&table, "rtb-1", route(json!("igw-1"))), live(&table, "rtb-2", route(json!("igw-2")))]);
+        let gone = ["igw-1", "igw-2"].map(|id| of(&plan, id)).into_iter().flatten().collect::<Vec<_>>();
+        assert_eq!(gone.len(), 1, "{gone:?}");
+        assert_eq!(gone[0].0, Action::Delete);
+        assert!(gone[0].1 > 0, "it waits for who leads to it");
+        // Somebody else's table leads to it: that is for the user to settle.
+        let mut theirs = live(&table, "rtb-3", route(json!("igw-2")));
+        theirs.tags.clear();
+        let ours = live(&table, "rtb-1", route(json!("igw-1")));
+        let plan = plan_with(&[ours, theirs]);
+        let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked).count();
+        assert_eq!(blocked, 1);
     }
 }

@@ -26,8 +26,7 @@ where
     L: Future<Output = Result<Vec<String>, AwsError>>,
     S: Future<Output = Result<String, AwsError>>,
 {
-    let new = |found: Vec<String>| found.into_iter().filter(|id| !wanted.known.contains(id)).min();
-    if let Some(id) = new(look().await?) {
+    if let Some(id) = new(wanted, look().await?) {
         return Ok(id);
     }
     let mut attempts = 0;
@@ -37,13 +36,18 @@ where
             Err(error) if error.outcome_is_unknown() => error,
             answer => return answer,
         };
-        if let Some(id) = found(|| async { look().await.map(new) }).await? {
+        if let Some(id) = found(|| async { look().await.map(|found| new(wanted, found)) }).await? {
             return Ok(id);
         }
         if attempts == ATTEMPTS {
             return Err(error);
         }
     }
+}
+
+/// Of what has the wanted thing's tags, one that the plan did not know: the same one whoever looks.
+pub(super) fn new(wanted: &Wanted, found: Vec<String>) -> Option<String> {
+    found.into_iter().filter(|id| !wanted.known.contains(id)).min()
 }
 
 /// Looks for what should be there until AWS lists it, as long as it may take to.

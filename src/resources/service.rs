@@ -206,7 +206,12 @@ impl Resource for Services {
         let mut rollout = Rollout { service: &service, wanted: Some(&shape), targets: None, stopped: &[] };
         let failing = rollout.is_failing();
         let targets = match target_group(&service) {
-            Some(group) if service.desired_count() > 0 && (failing || rollout.has_all_tasks()) => Some(target_health(aws, group).await?),
+            Some(group) if service.desired_count() > 0 && (failing || rollout.has_all_tasks()) => {
+                let Some(targets) = target_health(aws, group).await? else {
+                    return Ok(Condition::Failed(format!("its target group {} is gone: somebody has deleted it", name_of(group))));
+                };
+                Some(targets)
+            }
             _ => None,
         };
         // Reasons are worth a look, and no reason to stop waiting.
@@ -248,7 +253,7 @@ pub struct Health {
 /// A service's condition and that of its targets: one call, DescribeTargetHealth.
 pub async fn health(aws: &Reader, live: &Live) -> Result<Health, AwsError> {
     let targets = match live.text("target_group_arn").and_then(|groups| groups.split(GROUP_SEPARATOR).next()) {
-        Some(group) => Some(target_health(aws, group).await?),
+        Some(group) => Some(target_health(aws, group).await?.unwrap_or_default()),
         None => None,
     };
     Ok(describe_health(live, targets.as_deref()))
@@ -318,11 +323,12 @@ fn scalable_id(service: &EcsService) -> String {
     format!("service/{}/{}", name_of(service.cluster_arn().unwrap_or_default()), service.service_name().unwrap_or_default())
 }
 
-async fn target_health(aws: &Reader, group: &str) -> Result<Vec<TargetHealthDescription>, AwsError> {
+/// None where the target group is gone.
+async fn target_health(aws: &Reader, group: &str) -> Result<Option<Vec<TargetHealthDescription>>, AwsError> {
     let request = aws.elb().describe_target_health().target_group_arn(group);
     match request.send().await.doing("elasticloadbalancing:DescribeTargetHealth", group) {
-        Ok(answer) => Ok(answer.target_health_descriptions.unwrap_or_default()),
-        Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
+        Ok(answer) => Ok(Some(answer.target_health_descriptions.unwrap_or_default())),
+        Err(error) if error.class == Class::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
