@@ -17,4 +17,6 @@ mod replacements;
 mod retired;
 mod rollouts;
 mod rows;
+mod running;
 mod scenes;
+mod strictness;
