@@ -309,7 +309,7 @@ result = made["VpcEndpoint"]["VpcEndpointId"]
 
 /// Somebody else's thing keeps a tier from being destroyed: what it is is said, and once it is gone the run goes on.
 #[track_caller]
-fn is_in_the_way(make: &str, says: impl Fn(&str) -> Vec<String>, remove: impl Fn(&str) -> String) {
+fn is_in_the_way(make: &str, says: impl Fn(&str) -> String, remove: impl Fn(&str) -> String) {
     let project = Project::new();
     let account = applied_tier(&project);
     let preamble = r#"
@@ -319,7 +319,7 @@ ours = [dict(Name="tag:tierctl:tier", Values=["test"])]
     let theirs = bed().boto(&account, &format!("{preamble}{make}"));
     let theirs = theirs.as_str().unwrap();
     let mut running = Running::start(&project, &["destroy", "--yes", "--delete-logs", "test"]);
-    says(theirs).iter().for_each(|text| running.until_it_says(text));
+    running.until_it_says(&says(theirs));
     bed().boto(&account, &format!("{preamble}{}", remove(theirs)));
     running.ends().ended(0);
     assert!(!standing(&account).to_string().contains("tierctl"));
@@ -335,7 +335,7 @@ result = ec2.create_security_group(GroupName="theirs", Description="theirs", Vpc
 ec2.authorize_security_group_ingress(GroupId=result, IpPermissions=[dict(IpProtocol="tcp", FromPort=80, ToPort=80,
     UserIdGroupPairs=[dict(GroupId=group)])])
 "#,
-        |theirs| vec![format!("still used by the rules of security group {theirs}")],
+        |theirs| format!("still used by the rules of security group {theirs}"),
         |theirs| format!(r#"ec2.delete_security_group(GroupId="{theirs}")"#),
     );
 }
@@ -344,12 +344,12 @@ ec2.authorize_security_group_ingress(GroupId=result, IpPermissions=[dict(IpProto
 fn a_subnet_that_somebody_has_an_interface_in() {
     is_in_the_way(
         r#"
-subnet = ec2.describe_subnets(Filters=ours)["Subnets"][0]
+subnet = ec2.describe_subnets(Filters=[*ours, dict(Name="tag:tierctl:resource", Values=["private-us-east-1a"])])["Subnets"][0]
 group = ec2.describe_security_groups(Filters=[dict(Name="vpc-id", Values=[subnet["VpcId"]]), dict(Name="group-name", Values=["default"])])
 result = ec2.create_network_interface(SubnetId=subnet["SubnetId"], Description="a bastion",
     Groups=[group["SecurityGroups"][0]["GroupId"]])["NetworkInterface"]["NetworkInterfaceId"]
 "#,
-        |theirs| vec![format!("still used by network interface {theirs} (a bastion) [DependencyViolation]")],
+        |theirs| format!("subnet private-us-east-1a (test/cell-1/ig-1): still used by network interface {theirs} (a bastion)"),
         |theirs| format!(r#"ec2.delete_network_interface(NetworkInterfaceId="{theirs}")"#),
     );
 }
@@ -361,7 +361,7 @@ fn a_vpc_that_is_not_empty() {
 vpc = ec2.describe_vpcs(Filters=ours)["Vpcs"][0]["VpcId"]
 result = ec2.create_security_group(GroupName="theirs", Description="theirs", VpcId=vpc)["GroupId"]
 "#,
-        |theirs| vec![format!("still used by security group {theirs}")],
+        |theirs| format!("still used by security group {theirs}"),
         |theirs| format!(r#"ec2.delete_security_group(GroupId="{theirs}")"#),
     );
 }
@@ -410,17 +410,17 @@ fn an_endpoint_that_is_being_deleted_is_waited_for() {
 }
 
 #[test]
-fn a_service_that_drains_keeps_its_name_and_its_cluster() {
+fn a_service_that_drains_is_waited_for() {
     let project = Project::new();
     let account = applied_tier(&project);
     tenant(&project, "acme");
     project.run(ONBOARD).ended(0);
-    bed().set(&account, &json!({ "service_draining": 6 }));
-    bed().boto(&account, r#"aws("ecs").delete_service(cluster="test-cell-1-ig-1-acme", service="acme", force=True)"#);
-    let mut running = Running::start(&project, ONBOARD);
-    running.until_it_says("raining");
+    bed().set(&account, &json!({ "service_draining": 5 }));
+    let mut running = Running::start(&project, &["offboard", "--yes", "acme"]);
+    running.until_it_says("draining");
     running.ends().ended(0);
-    assert_eq!(one(&standing(&account), "services", "serviceName", "acme")["status"], "ACTIVE");
+    assert!(all(&standing(&account), "clusters").is_empty());
+    project.run(ONBOARD).ended(0);
     project.assert_plan_is_empty();
 }
 
@@ -473,10 +473,9 @@ for rule in elb.describe_rules(ListenerArn=listener)["Rules"]:
     );
     release(&account);
     running.until_it_says("does not have an associated load balancer");
-    for _ in 0..2 {
-        running.signal("INT");
-        running.until_it_says("nterrupted");
-    }
+    running.signal("INT");
+    running.until_it_says("Interrupted");
+    running.signal("INT");
     running.ends().ended(130);
     // The next run sees that the rule is gone, and makes it first.
     project.run(ONBOARD).ended(0);
@@ -565,8 +564,8 @@ fn an_answer_in_another_form_is_no_change() {
     quick(&account);
     project.run(APPLY).ended(0);
     small_tenant(&project, "acme");
-    let names: Vec<String> = ('a'..='l').map(|letter| format!("    {}: x\n", letter.to_string().repeat(3))).collect();
-    project.edit("tenants/acme.yaml", "  desired: 1\n", &format!("  desired: 1\n  environment:\n{}", names.concat()));
+    let variables: String = ('A'..='L').map(|letter| format!("  {letter}: x\n")).collect();
+    project.edit("tenants/acme.yaml", "service:\n", &format!("environment:\n{variables}service:\n"));
     project.run(ONBOARD).ended(0);
     let found = bed().boto(
         &account,
@@ -612,5 +611,6 @@ ecs.untag_resource(resourceArn=service, tagKeys=["tierctl:revision"])
     );
     let plan = project.plan().ended(0);
     assert!(calls(&plan, "ecs", "DescribeTaskDefinition") > 0);
-    assert_eq!(plan.changed_fields(), [""; 0], "{}", plan.stdout);
+    let expected = ["service service: tags.tierctl:revision"];
+    assert_eq!(plan.changed_fields(), expected, "what it runs has not changed: {}", plan.stdout);
 }
