@@ -425,6 +425,17 @@ fn a_service_that_drains_is_waited_for() {
 }
 
 #[test]
+fn a_roll_out_that_keeps_failing_is_ended_by_its_circuit_breaker() {
+    let project = Project::new();
+    applied_tier(&project);
+    tenant(&project, "acme");
+    project.edit("tenants/test/acme.yaml", "app:1.0", "missing:1.0");
+    // It ends long before: what AWS tries for ever would be "not ready in time".
+    let run = project.run(&["onboard", "--yes", "--timeout", "60s", "tenants"]).ended(1);
+    run.says("the roll-out of revision 1 failed").does_not_say("not ready in time");
+}
+
+#[test]
 fn a_role_that_cannot_be_used_yet_is_waited_for() {
     let project = Project::new();
     let account = bare_tier(&project);
