@@ -335,3 +335,18 @@ def test_the_readme_names_everything_that_can_be_set(endpoint: str) -> None:
     known = http("GET", f"{endpoint}/testbed/rules")
     names = [rule["name"] for rule in known["rules"]] + list(known["quotas"]) + list(known["defaults"])
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_readme_says_of_each_rule_what_the_bed_says(endpoint: str) -> None:
+    """`UPDATE_GENERATED=1` writes the table anew."""
+    readme = TESTS / "testbed" / "README.md"
+    head, separator, rest = readme.read_text().partition("| rule | what holds | pages |\n|---|---|---|\n")
+    table, _, tail = rest.partition("\n\n")
+    rows = []
+    for rule in http("GET", f"{endpoint}/testbed/rules")["rules"]:
+        pages = " ".join(f"[{number}]({page})" for number, page in enumerate(rule["pages"], 1))
+        rows.append(f"| `{rule['name']}` | {rule['summary']} | {pages} |")
+    if os.environ.get("UPDATE_GENERATED"):
+        readme.write_text(head + separator + "\n".join(rows) + "\n\n" + tail)
+    else:
+        assert table.splitlines() == rows
