@@ -9,7 +9,7 @@ CARGO ?= cargo
 # One place for builds: the AWS SDK takes minutes to compile.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test check bench converge fuzz docs clean
+.PHONY: demo test rules check bench converge fuzz docs clean
 
 demo: $(VENV)/ready
 	@test -e $(TARGET)/debug/tierctl || echo "The first build compiles the AWS SDK: 5 minutes on two cores, later ones seconds."
@@ -19,6 +19,11 @@ demo: $(VENV)/ready
 test: $(VENV)/ready
 	$(CARGO) test
 	PYTHONPATH=tests TIERCTL=$(TARGET)/debug/tierctl $(PYTHON) -m pytest -q tests/testbed/tests tests/convergence/tests
+
+# Shows that each rule of the emulated AWS matters: a product test passes with it and fails without it.
+# `make rules ARGUMENTS="pages role-delay"` does so for some.
+rules: $(VENV)/ready
+	PYTHONPATH=tests $(PYTHON) -m testbed.rules_matter $(ARGUMENTS)
 
 # What CI checks beside the tests.
 check:

@@ -32,6 +32,13 @@ pub fn python() -> PathBuf {
     python
 }
 
+/// The rules that `TESTBED_RULES_OFF` switches off, separated by commas: `tests/testbed/rules_matter.py` shows with it
+/// that for each there is a test that fails without it.
+fn rules_off() -> Value {
+    let names = std::env::var("TESTBED_RULES_OFF").unwrap_or_default();
+    names.split(',').filter(|name| !name.is_empty()).map(|name| (name.to_string(), Value::Bool(false))).collect()
+}
+
 impl Bed {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap().keep();
@@ -41,6 +48,7 @@ impl Bed {
         let _server = Command::new(python())
             .args(["-m", "testbed", "--port", "0", "--exit-with-parent", "--port-file"])
             .arg(&port_file)
+            .args(["--config", &json!({ "rules": rules_off() }).to_string()])
             .env("PYTHONPATH", root().join("tests"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdin(Stdio::null())

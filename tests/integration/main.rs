@@ -18,4 +18,6 @@ mod replacements;
 mod retired;
 mod rollouts;
 mod rows;
+mod running;
 mod scenes;
+mod strictness;

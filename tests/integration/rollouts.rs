@@ -1,85 +1,13 @@
 //! What goes wrong while a plan is carried out, what is said of it, and that a rerun finishes it.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
 use crate::bed::bed;
 use crate::project::{Project, Run, small_tenant, small_tier};
+use crate::running::{Running, hold, is_held, release};
 use crate::scenes::{all, applied_tier, bare_tier, homes, numbers, one, quick, standing, tenant, tenant_of, tier};
-
-/// Longer than anything takes: a run that is still waiting then hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A run that is under way.
-struct Running {
-    child: Child,
-    lines: mpsc::Receiver<String>,
-    stdout: std::thread::JoinHandle<String>,
-    seen: String,
-}
-
-impl Running {
-    fn start(project: &Project, arguments: &[&str]) -> Self {
-        let mut command = project.command(arguments);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (mut stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let stdout = std::thread::spawn(move || {
-            let mut text = String::new();
-            stdout.read_to_string(&mut text).unwrap();
-            text
-        });
-        Self { child, lines, stdout, seen: String::new() }
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = std::process::Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// Waits for a line on standard error that holds this.
-    #[track_caller]
-    fn until_it_says(&mut self, text: &str) {
-        loop {
-            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{error}: nothing says {text:?}:\n{}", self.seen));
-            self.seen.push_str(&line);
-            self.seen.push('\n');
-            if line.contains(text) {
-                return;
-            }
-        }
-    }
-
-    fn ends(mut self) -> Run {
-        let status = self.child.wait().unwrap();
-        for line in self.lines.iter() {
-            self.seen.push_str(&line);
-            self.seen.push('\n');
-        }
-        Run { code: status.code().unwrap_or(-1), stdout: self.stdout.join().unwrap(), stderr: self.seen }
-    }
-}
-
-/// Holds the nth write of an account, before or after its effect, and everything after it.
-fn hold(account: &str, write: usize, effect: &str) {
-    let fault = json!({ "effect": effect, "nth_write": write });
-    bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": [fault] }));
-}
-
-/// Whether a request is held within some seconds.
-fn is_held(account: &str, seconds: u32) -> bool {
-    !bed().get(&format!("/testbed/accounts/{account}/hung?timeout={seconds}"))["hung"].as_array().unwrap().is_empty()
-}
-
-fn release(account: &str) {
-    bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": [] }));
-    bed().post(&format!("/testbed/accounts/{account}/release"), &json!({}));
-}
 
 fn set_image(project: &Project, tenant: &str, image: &str) {
     let path = format!("tenants/test/{tenant}.yaml");

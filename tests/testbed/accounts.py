@@ -60,6 +60,7 @@ class Account:
     hung: list[Hung] = field(default_factory=list)
     hung_changed: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    alone_released: asyncio.Event = field(default_factory=asyncio.Event)
     crashes: list[str] = field(default_factory=list)
     seed: int = 0
     buckets: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
@@ -121,6 +122,7 @@ class Account:
             handle.cancel()
         self._timers.clear()
         self.released.set()
+        self.alone_released.set()
 
     def reset_counters(self) -> None:
         """Starts counting, and logging, anew."""

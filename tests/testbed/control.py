@@ -135,6 +135,7 @@ class Control:
         await asyncio.sleep(0.02)  # for the news of clients that have gone
         account.hung.clear()
         account.released.set()
+        account.alone_released.set()
         return _json(_describe(account))
 
     async def list_services(self, _request: web.Request) -> web.Response:

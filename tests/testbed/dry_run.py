@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from .accounts import accounts
 from .errors import AwsError
-from .rules import declare
-
-declare(
-    "dry-run",
-    """A dry run makes nothing; it says whether the call would have been allowed.
-
-    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
-    """,
-)
 
 
 def install() -> None:
-    """Looks at every EC2 call before moto does."""
+    """A dry run makes nothing; it says whether the call would have been allowed.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
+    """
     from moto.core.responses import ActionResult
     from moto.ec2.responses import EC2Response
 
     call_action = EC2Response.call_action
 
     def looked_at(self: Any) -> Any:
-        if str(self.params.get("DryRun", "")).lower() == "true" and accounts()[self.current_account].holds("dry-run"):
+        if str(self.params.get("DryRun", "")).lower() == "true":
             error = AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
             _, headers, body = self.serialized(ActionResult(error))
             return 412, headers, body

@@ -24,7 +24,8 @@ class Fault:
     requests that the fault could meet, from 1, since it was set. It happens `times` times (0: always).
 
     `error-*` answers `code` with `status` (by default the 5xx answer of the service), `drop-*` cuts the
-    connection, `hang-*` holds the request, and every later one of the account, until released.
+    connection, `hang-*` holds the request, and every later one of the account, until released; where it is `alone`,
+    that request and no other.
     """
 
     effect: str
@@ -37,6 +38,7 @@ class Fault:
     code: str | None = None
     status: int | None = None
     message: str = "An internal error has occurred"
+    alone: bool = False
     seen: int = 0
     done: int = 0
 

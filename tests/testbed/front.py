@@ -124,10 +124,11 @@ class Front:
         return None
 
     async def _hold(self, account: Account, logged: Logged, fault: Fault) -> None:
-        account.released.clear()
+        until = account.alone_released if fault.alone else account.released
+        until.clear()
         account.hung.append(Hung(logged.number, logged.incoming.name, logged.write, fault.effect))
         account.hung_changed.set()
-        await account.released.wait()
+        await until.wait()
 
     def _error(self, fault: Fault, incoming: Incoming, logged: Logged) -> web.StreamResponse:
         code, status = fault.error(incoming.service)

@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import AwsError
 from .hooks import Call
-from .rules import Layer, Plain, Proceed, always, declare
+from .rules import Layer, Plain, Proceed, always
 
 
 @dataclass(frozen=True)
@@ -172,14 +172,6 @@ LISTINGS: dict[str, Listing] = {
     )
 }
 
-declare(
-    "filters",
-    """EC2 refuses a filter that the action does not know.
-
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
-    """,
-)
-
 
 def values(item: Any, path: str) -> Iterator[str]:
     """What stands at a path, as filters see it: text, with lists run through."""
@@ -233,16 +225,15 @@ def knows(listing: Listing, name: str) -> bool:
 
 @always("ec2", *LISTINGS, layer=Layer.LIST)
 def narrow(call: Call, proceed: Proceed) -> Plain:
-    """Carries out ids and filters on what moto lists.
+    """Carries out ids and filters on what moto lists, and refuses a filter that the action does not know.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
     """
     listing = LISTINGS[call.action]
     filters = call.parameters.pop("Filters", None) or call.parameters.pop("Filter", None) or []
     for one in filters:
-        if not knows(listing, one.get("Name", "null")) and call.holds("filters"):
+        if not knows(listing, one.get("Name", "null")):
             raise AwsError("InvalidParameterValue", f"The filter '{one.get('Name', 'null')}' is invalid")
-    filters = [one for one in filters if knows(listing, one.get("Name", "null"))]
     ids = call.parameters.pop(listing.ids, None) if listing.ids else None
     result = proceed()
     items = result[listing.key]

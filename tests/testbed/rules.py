@@ -48,8 +48,9 @@ class Rule:
 
     @property
     def summary(self) -> str:
-        """The first paragraph of each function that carries the rule out."""
-        return " ".join(" ".join(text.strip().split("\n\n")[0].split()) for text in self.texts)
+        """The first paragraph of each function that carries the rule out; what several say is said once."""
+        paragraphs = [" ".join(text.strip().split("\n\n")[0].split()) for text in self.texts]
+        return " ".join(dict.fromkeys(paragraphs))
 
 
 @dataclass(frozen=True)

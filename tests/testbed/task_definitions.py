@@ -191,7 +191,7 @@ def list_definitions(call: Call, _proceed: Proceed) -> Plain:
     return {"taskDefinitionArns": arns[::-1] if call.parameters.get("sort") == "DESC" else arns}
 
 
-@rule("fargate-requirements", "ecs", "RegisterTaskDefinition")
+@always("ecs", "RegisterTaskDefinition", layer=Layer.CHECK)
 def fargate(call: Call, proceed: Proceed) -> Plain:
     """Fargate takes certain sizes, awsvpc networking, and an execution role where logs or secrets need one.
 

@@ -128,9 +128,6 @@ def test_what_fargate_takes(aws: Aws) -> None:
     refused(code, register, **definition(containerDefinitions=[{"name": "app", "image": "a", "secrets": secrets}]))
     refused(code, register, **definition(containerDefinitions=[{"name": "app", "image": "a"}] * 2))
     refused(code, register, **definition(containerDefinitions=[{"name": "app", "image": "a", "essential": False}]))
-    aws.off("fargate-requirements")
-    register(**definition(memory="4096"))
-    register(**awslogs)
 
 
 def test_roles_take_a_while(aws: Aws) -> None:

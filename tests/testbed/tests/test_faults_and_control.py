@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from ..rules_matter import product_tests
 from .conftest import TESTS, Aws, http, refused, until
 
 
@@ -106,6 +107,18 @@ def test_a_write_is_held_and_so_is_all_after_it(aws: Aws) -> None:
     second.join(5)
     assert sorted(done) == ["b", "c"]
     assert clusters(aws) == 3
+
+
+def test_a_request_is_held_alone(aws: Aws) -> None:
+    aws.control(faults=[{"effect": "hang-before", "action": "CreateCluster", "alone": True}])
+    held = threading.Thread(target=lambda: aws.client("ecs").create_cluster(clusterName="a"))
+    held.start()
+    assert aws.ask("hung?timeout=5")["hung"][0]["action"] == "ecs:CreateCluster"
+    aws.ecs.create_cluster(clusterName="b")
+    assert clusters(aws) == 1
+    aws.ask("release", "POST")
+    held.join(5)
+    assert clusters(aws) == 2
 
 
 def test_held_requests_of_a_killed_client_are_dropped(aws: Aws) -> None:
@@ -226,6 +239,14 @@ def test_every_rule_names_its_page(endpoint: str) -> None:
     for rule in rules:
         assert rule["summary"], rule
         assert all(page.startswith("https://docs.aws.amazon.com/") for page in rule["pages"]), rule
+
+
+def test_every_rule_has_a_product_test(endpoint: str) -> None:
+    table = product_tests()
+    assert sorted(table) == [rule["name"] for rule in http("GET", f"{endpoint}/testbed/rules")["rules"]]
+    for test in table.values():
+        module, _, name = test.name.partition("::")
+        assert f"#[test]\nfn {name}() {{" in (TESTS / "integration" / f"{module}.rs").read_text(), test
 
 
 def test_every_rule_is_switched_off_in_a_test(endpoint: str) -> None:
@@ -373,3 +394,18 @@ def test_the_readme_names_everything_that_can_be_set(endpoint: str) -> None:
     known = http("GET", f"{endpoint}/testbed/rules")
     names = [rule["name"] for rule in known["rules"]] + list(known["quotas"]) + list(known["defaults"])
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_readme_says_of_each_rule_what_the_bed_says(endpoint: str) -> None:
+    """`UPDATE_GENERATED=1` writes the table anew."""
+    readme = TESTS / "testbed" / "README.md"
+    head, separator, rest = readme.read_text().partition("| rule | what holds | pages |\n|---|---|---|\n")
+    table, _, tail = rest.partition("\n\n")
+    rows = []
+    for rule in http("GET", f"{endpoint}/testbed/rules")["rules"]:
+        pages = " ".join(f"[{number}]({page})" for number, page in enumerate(rule["pages"], 1))
+        rows.append(f"| `{rule['name']}` | {rule['summary']} | {pages} |")
+    if os.environ.get("UPDATE_GENERATED"):
+        readme.write_text(head + separator + "\n".join(rows) + "\n\n" + tail)
+    else:
+        assert table.splitlines() == rows
