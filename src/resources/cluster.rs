@@ -103,7 +103,7 @@ impl Resource for Clusters {
     async fn delete(&self, aws: &Writer, live: &Live) -> Result<(), AwsError> {
         match aws.ecs().delete_cluster().cluster(&live.id).send().await.doing("ecs:DeleteCluster", &live.id) {
             Err(error) if error.class == Class::NotFound => Ok(()),
-            Err(error) if error.class == Class::InUse => Err(name_blockers(aws, &live.id, error).await),
+            Err(error) if error.class == Class::InUse => Err(name_blockers(aws, live, error).await),
             other => other.map(drop),
         }
     }
@@ -215,7 +215,8 @@ fn default_strategy(cluster: Option<&EcsCluster>, providers: &[String]) -> Vec<C
 
 /// Says which services or tasks keep a cluster from being deleted. A service that drains is not listed any more.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html>
-async fn name_blockers(aws: &Reader, cluster: &str, mut error: AwsError) -> AwsError {
+async fn name_blockers(aws: &Reader, live: &Live, mut error: AwsError) -> AwsError {
+    let cluster = live.id.as_str();
     let services = aws.ecs().list_services().cluster(cluster).max_results(100).send().await;
     let services = services.map(|answer| answer.service_arns.unwrap_or_default()).unwrap_or_default();
     let tasks = aws.ecs().list_tasks().cluster(cluster).desired_status(DesiredStatus::Running).send().await;
@@ -226,7 +227,11 @@ async fn name_blockers(aws: &Reader, cluster: &str, mut error: AwsError) -> AwsE
         (services, _) => {
             // The tenant's own has drained by now: it is waited for before its cluster is deleted.
             error.class = Class::Others;
-            format!("services still stand in it that are not this tenant's: {}", names_of(services))
+            let own = live.owner().and_then(|key| key.scope.tenant);
+            match names_of(services) {
+                names if Some(&names) == own.as_ref() => format!("another run has made the service {names} in it again"),
+                names => format!("services still stand in it that are not this tenant's: {names}"),
+            }
         }
     };
     error

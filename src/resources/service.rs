@@ -36,6 +36,8 @@ const GROUP_SEPARATOR: &str = ", ";
 
 /// Field of a live service, beside those of [`Service`]: a scalable target owns its desired count.
 const AUTOSCALED: &str = "autoscaled";
+/// Likewise: when it was made, which tells it from a later one of the same name.
+const CREATED_AT: &str = "created_at";
 /// Likewise: how many tasks run, for `status`.
 pub const RUNNING_COUNT: &str = "running_count";
 
@@ -237,6 +239,8 @@ impl Resource for Services {
             Some(service) if service.status() == Some("DRAINING") => {
                 Condition::Pending(format!("draining, {} still running", tasks(service.running_count())))
             }
+            // Another run has made it anew, which it can only when this one had gone.
+            Some(service) if live.fields.get(CREATED_AT) != Some(&json!(created_at(&service))) => Condition::Ready,
             Some(_) => Condition::Pending("AWS has not begun to drain it".into()),
             None => Condition::Ready,
         })
@@ -392,6 +396,11 @@ fn cluster_of(live: &Live) -> &str {
     live.text("cluster_arn").unwrap_or_default()
 }
 
+/// Seconds since 1970, to the millisecond.
+fn created_at(service: &EcsService) -> Option<f64> {
+    service.created_at().map(aws_sdk_ecs::primitives::DateTime::as_secs_f64)
+}
+
 fn target_group(service: &EcsService) -> Option<&str> {
     service.load_balancers().iter().find_map(LoadBalancer::target_group_arn)
 }
@@ -406,6 +415,7 @@ fn live(place: &Place, service: &EcsService, autoscaled: &BTreeSet<String>) -> L
     let name = format!("{}/{}", name_of(service.cluster_arn().unwrap_or_default()), shape.service_name);
     let mut live = Live::new(Kind::Service, place, id, tags::from_ecs(service.tags()), &shape).named(name);
     live.fields.insert(RUNNING_COUNT.into(), json!(service.running_count()));
+    live.fields.insert(CREATED_AT.into(), json!(created_at(service)));
     if is_autoscaled {
         live.fields.insert(AUTOSCALED.into(), json!(true));
     }

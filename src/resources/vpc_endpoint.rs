@@ -146,7 +146,10 @@ impl Resource for VpcEndpoints {
         }
         let is_accepted = !matches!(condition, Condition::Blocked(_));
         let modification = Modification::between(&shape_of(aws.place(), &endpoint), &shape, changed, is_accepted)?;
-        modify(aws, &live.id, &shape, modification).await?;
+        match modification.private_dns {
+            Some(true) => take_over_name(aws, &live.id, &shape, &wanted.key, modification).await?,
+            _ => modify(aws, &live.id, &shape, modification).await?,
+        }
         Ok(live.id.clone())
     }
 
@@ -181,16 +184,8 @@ impl Resource for VpcEndpoints {
         }
         match describe(aws, id).await? {
             Some(endpoint) if endpoint.private_dns_enabled() != Some(true) => {
-                let dns = |on| Modification { private_dns: Some(on), ..Modification::default() };
-                let predecessor = predecessor(aws, &shape, &wanted.key, Some(id)).await?;
-                if let Some(predecessor) = &predecessor {
-                    modify(aws, predecessor, &shape, dns(false)).await?;
-                }
-                match modify(aws, id, &shape, dns(true)).await {
-                    // It has let go of the name, which takes AWS a moment.
-                    Err(error) if predecessor.is_some() => Err(AwsError { class: Class::NotYet, ..error }),
-                    result => result.map(|()| true),
-                }
+                let on = Modification { private_dns: Some(true), ..Modification::default() };
+                take_over_name(aws, id, &shape, &wanted.key, on).await.map(|()| true)
             }
             _ => Ok(false),
         }
@@ -377,6 +372,19 @@ async fn modify(aws: &Writer, id: &str, shape: &VpcEndpoint, change: Modificatio
 fn dns_options(service_name: &str) -> Option<DnsOptionsSpecification> {
     let has_both = service_name.ends_with(".s3");
     has_both.then(|| DnsOptionsSpecification::builder().private_dns_only_for_inbound_resolver_endpoint(false).build())
+}
+
+/// Turns private DNS on, after it was turned off at the endpoint that this one replaces.
+async fn take_over_name(aws: &Writer, id: &str, shape: &VpcEndpoint, key: &Key, change: Modification) -> Result<(), AwsError> {
+    let predecessor = predecessor(aws, shape, key, Some(id)).await?;
+    if let Some(predecessor) = &predecessor {
+        modify(aws, predecessor, shape, Modification { private_dns: Some(false), ..Modification::default() }).await?;
+    }
+    match modify(aws, id, shape, change).await {
+        // It has let go of the name, which takes AWS a moment.
+        Err(error) if predecessor.is_some() => Err(AwsError { class: Class::NotYet, ..error }),
+        result => result,
+    }
 }
 
 fn known<'a>(ids: impl IntoIterator<Item = &'a Id>) -> Result<Vec<String>, ShapeError> {
