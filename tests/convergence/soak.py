@@ -23,7 +23,7 @@ from .trial import Ground, Prepared, SetUpFailed, Trial
 #: Of all requests, reads too.
 FAILING = 0.1
 #: The buckets are those that AWS publishes, by a clock that runs faster.
-SETTINGS: dict[str, Any] = {**SLOW, "throttling": True, "time_scale": 20, "read_lag": 0.3, "role_delay": 0.5}
+SETTINGS: dict[str, Any] = {**SLOW, "throttling": True, "time_scale": 4, "read_lag": 0.3, "role_delay": 0.5}
 
 SECRETS: Spec = {"name": "secrets", "service": "secretsmanager", "port": 443, "private_dns": True}
 TABLES: Spec = {"name": "tables", "service": "dynamodb", "gateway": True}
@@ -107,7 +107,8 @@ class Estate:
         spec = specs.tier(
             downstreams,
             egress=[
-                {"cidr": f"10.{rng.randint(100, 110)}.0.0/16", "port": rng.choice([5432, 6379])} for _ in range(rng.randint(0, 2))
+                {"cidr": f"10.{block}.0.0/16", "port": rng.choice([5432, 6379])}
+                for block in rng.sample(range(100, 110), rng.randint(0, 2))
             ],
             roles={
                 "task": {

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Running {
     pub child: Child,
     lines: mpsc::Receiver<String>,
-    stdout: std::thread::JoinHandle<String>,
+    stdout: Option<std::thread::JoinHandle<String>>,
     seen: String,
 }
 
@@ -33,7 +33,7 @@ impl Running {
             stdout.read_to_string(&mut text).unwrap();
             text
         });
-        Self { child, lines, stdout, seen: String::new() }
+        Self { child, lines, stdout: Some(stdout), seen: String::new() }
     }
 
     pub fn signal(&self, name: &str) {
@@ -60,7 +60,16 @@ impl Running {
             self.seen.push_str(&line);
             self.seen.push('\n');
         }
-        Run { code: status.code().unwrap_or(-1), stdout: self.stdout.join().unwrap(), stderr: self.seen }
+        let stdout = self.stdout.take().unwrap().join().unwrap();
+        Run { code: status.code().unwrap_or(-1), stdout, stderr: std::mem::take(&mut self.seen) }
+    }
+}
+
+/// A test that fails leaves nothing running.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

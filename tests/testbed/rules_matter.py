@@ -92,15 +92,21 @@ def run(tests: Path, test: str, rule: str | None) -> Ran:
     counts = re.search(r"(\d+) passed; (\d+) failed", ended.stdout)
     if counts is None or counts.groups() not in (("1", "0"), ("0", "1")):
         return Ran(why=f"there is no such test: {test}")
-    if "the test bed did not start" in ended.stdout:
-        return Ran(why="the test bed did not start")
+    broken = re.search(r"the test bed (did not start|failed)", ended.stdout)
+    if broken:
+        return Ran(why=broken.group())
     return Ran(passed=ended.returncode == 0, failed=ended.returncode != 0, why=_reason(ended.stdout))
 
 
 def _reason(output: str) -> str:
-    """The first line of what a test failed with."""
-    found = re.search(r"panicked at \S+:\n(.+)", output)
-    reason = found.group(1).strip() if found else ""
+    """Where a test failed, and the first line of what with."""
+    found = re.search(r"panicked at tests/integration/(\S+?):\d+:\n(.+)", output)
+    if found is None:
+        return ""
+    reason = f"{found.group(1)} {found.group(2).strip()}"
+    sides = re.search(r"^  left: (.*)\n right: (.*)", output, re.MULTILINE)
+    if sides and "left == right" in reason:
+        reason = f"{found.group(1)} is {sides.group(1)} where {sides.group(2)} is right"
     return reason if len(reason) <= SHOWN else f"{reason[:SHOWN]}..."
 
 
