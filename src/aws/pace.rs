@@ -59,12 +59,15 @@ pub(super) fn requester() -> Option<Arc<dyn Requester>> {
     REQUESTER.try_with(Arc::clone).ok()
 }
 
+/// By place and category.
+type Buckets = BTreeMap<(Place, String), Arc<Bucket>>;
+
 /// The pace of a run.
 #[derive(Clone)]
 pub(super) struct Pace {
     share: f64,
     time: Arc<dyn Time>,
-    buckets: Arc<Mutex<BTreeMap<(Place, String), Arc<Bucket>>>>,
+    buckets: Arc<Mutex<Buckets>>,
 }
 
 impl fmt::Debug for Pace {

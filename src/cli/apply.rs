@@ -25,6 +25,6 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         return Err(Failure::usage("no tier spec was named, and `apply` makes tiers", "name one; `tierctl onboard` makes tenants"));
     }
     let calls = &context.calls;
-    let planned = planning::plan(context, &subjects, Purpose::Apply, Access::Write, calls).await?;
-    write::carry_out(context, planned, &arguments.options, calls).await
+    let planning = async || planning::plan(context, &subjects, Purpose::Apply, Access::Write, calls).await;
+    write::carry_out(context, planning, &arguments.options, calls).await
 }

@@ -54,12 +54,13 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         return Err(Failure::usage(format!("there is no spec of the tier {tier} here"), "name the tenant's file, or another --tier"));
     }
     let calls = &context.calls;
-    let planned = planning::plan_offboarding(&tiers, &leavers, Access::Write, calls).await?;
+    let planning = async || planning::plan_offboarding(&tiers, &leavers, Access::Write, calls).await;
+    let planned = planning().await?;
     let absent = leavers.iter().filter(|leaver| !planned.plan.changes.iter().any(|change| leaver.is_at(&change.scope)));
     for leaver in absent.filter(|_| context.terminal.format == Format::Text) {
         context.terminal.say(&format!("{} lives nowhere in these tiers: nothing to do for it", leaver.tenant));
     }
-    write::carry_out(context, planned, &arguments.options, calls).await
+    write::carry_out_planned(context, planned, planning, &arguments.options, calls).await
 }
 
 /// A file or folder that is there, or what can only be meant as one.

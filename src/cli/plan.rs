@@ -35,7 +35,9 @@ pub(super) struct Arguments {
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let specs = context.specs(&arguments.paths, true)?;
     let subjects = intent::subjects(&specs);
-    let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: arguments.only != Some(Only::Tier) };
+    // Where only tiers are named, that their tenants have no spec among them says nothing.
+    let has_tenants = arguments.paths.is_empty() || !specs.tenants.is_empty();
+    let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: has_tenants && arguments.only != Some(Only::Tier) };
     let calls = &context.calls;
     let planned = planning::plan(context, &subjects, purpose, Access::Read, calls).await?;
     match context.terminal.format {

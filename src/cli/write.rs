@@ -14,7 +14,24 @@ use crate::aws::Calls;
 use crate::plan::calculate::count;
 use crate::report::{RunInfo, calls_text, outcome_json, outcome_text, plan_text};
 
-pub(super) async fn carry_out(context: &Context, planned: Planned, options: &WriteOptions, calls: &Calls) -> Result<Exit, Failure> {
+/// Plans, and carries that out. What deletes something is planned once more after it waited for its answer.
+pub(super) async fn carry_out(
+    context: &Context,
+    planning: impl AsyncFn() -> Result<Planned, Failure>,
+    options: &WriteOptions,
+    calls: &Calls,
+) -> Result<Exit, Failure> {
+    carry_out_planned(context, planning().await?, planning, options, calls).await
+}
+
+/// The same for what has been planned already.
+pub(super) async fn carry_out_planned(
+    context: &Context,
+    planned: Planned,
+    planning: impl AsyncFn() -> Result<Planned, Failure>,
+    options: &WriteOptions,
+    calls: &Calls,
+) -> Result<Exit, Failure> {
     let terminal = &context.terminal;
     let Planned { mut plan, notes, sessions, .. } = planned;
     if terminal.format == Format::Text {
@@ -31,6 +48,12 @@ pub(super) async fn carry_out(context: &Context, planned: Planned, options: &Wri
         if steps > 0 && !options.yes && !terminal.confirm(&question).await? {
             terminal.say("Nothing has been changed.");
             return Ok(Exit::Failed);
+        }
+        if steps > 0 && !options.yes && plan.deletes() && !planning().await?.plan.does_the_same(&plan) {
+            let failure = "AWS has changed since this plan was made, for example by a tenant that was onboarded. Nothing has been done: run \
+                           the same command again, and look at the new plan";
+            terminal.say(failure);
+            return Ok(Exit::Blocked);
         }
         let settings = apply::Options { parallelism: context.parallelism, timeout: options.timeout, wait: !options.no_wait };
         let (sender, events) = mpsc::unbounded_channel();

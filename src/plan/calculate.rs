@@ -179,14 +179,16 @@ impl<'a> Calculation<'a> {
         let kind = desired.key.kind;
         let resolved = self.resolved(desired);
         let mut standing = self.standing(&desired.key);
-        if standing.is_empty() {
+        if standing.iter().all(|live| must_replace(&self.differences(&resolved, live))) {
             standing.extend(self.under_another_name(&resolved));
         }
         let mut candidates: Vec<(&Live, Vec<FieldChange>)> =
             standing.into_iter().map(|live| (live, self.differences(&resolved, live))).collect();
         // Of two with one identity the one that can stay as it is, then the one that more depends on, then the first by id.
         candidates.sort_by_cached_key(|(live, changes)| {
-            (must_replace(changes), live.condition != Condition::Ready, Reverse(self.weight(live)), live.id.clone())
+            let (tenants, balancers, uses) = self.weight(live);
+            let depends = (Reverse(tenants), Reverse(balancers));
+            (must_replace(changes), live.condition != Condition::Ready, depends, !changes.is_empty(), Reverse(uses), live.id.clone())
         });
         let mut candidates = candidates.into_iter();
         let Some((live, fields)) = candidates.next() else {
@@ -263,8 +265,12 @@ impl<'a> Calculation<'a> {
             return None;
         }
         let here = self.ours.iter().filter(|(key, _)| key.kind == desired.key.kind && key.scope == desired.key.scope);
-        let leaving = here.filter(|(key, _)| !self.wanted.contains_key(key)).flat_map(|(_, live)| live.iter().copied());
-        let same = leaving
+        // Two downstreams may have swapped their names.
+        let is_let_go =
+            |key: &Key, live: &Live| self.wanted.get(key).is_none_or(|own| must_replace(&self.differences(&self.resolved(own), live)));
+        let others = here.filter(|(key, _)| **key != desired.key);
+        let same = others
+            .flat_map(|(key, live)| live.iter().copied().filter(|live| is_let_go(key, live)).collect::<Vec<_>>())
             .filter(|live| live.condition == Condition::Ready && !self.renamed.contains(live.id.as_str()))
             .find(|live| !must_replace(&self.differences(desired, live)))?;
         self.renamed.insert(&same.id);
@@ -371,6 +377,10 @@ impl<'a> Calculation<'a> {
 
     /// Why a thing should not be made: one that has lost some of our tags may be it, and nobody can say.
     fn half_tagged(&self, desired: &Desired) -> Option<String> {
+        // What has a name of its own is found by that.
+        if !matches!(desired.key.kind, Kind::Vpc | Kind::InternetGateway | Kind::Subnet | Kind::RouteTable | Kind::VpcEndpoint) {
+            return None;
+        }
         let tags = desired.key.tags();
         let agrees = |live: &Live| {
             let mut ours = live.tags.iter().filter(|(key, _)| key.starts_with("tierctl:")).peekable();
@@ -534,6 +544,19 @@ impl<'a> Calculation<'a> {
         // Who uses a thing comes after it in the list of kinds, and is settled before it.
         duplicates.sort_by(|a, b| (b.key.kind, &b.other.id).cmp(&(a.key.kind, &a.other.id)));
         for Duplicate { key, kept, other, is_outdated } in duplicates {
+            if self.renamed.contains(other.id.as_str()) {
+                continue;
+            }
+            // What takes its place does not do its work yet, and it does: the next run lets it go.
+            if is_outdated && kept.condition != Condition::Ready && other.condition == Condition::Ready {
+                continue;
+            }
+            if is_outdated && self.carries_tenants(other) {
+                let reason = format!("it cannot be deleted in favour of {} while tenants live on it. Offboard them first", kept.id);
+                self.held.entry(key.scope.clone()).or_insert_with(|| format!("{} {} cannot be deleted", key.kind, other.id));
+                self.push(Action::Blocked, &key, None, Some(other.clone()), Vec::new(), Some(reason));
+                continue;
+            }
             let used = match other.kind {
                 // What else is in a second VPC is a second one of its identity too, and goes with it.
                 Kind::Vpc => self.weight(other).0 > 0,
@@ -554,6 +577,16 @@ impl<'a> Calculation<'a> {
             let reason = if is_outdated { "left over from a replacement" } else { "it exists twice, and nothing uses this one" };
             self.push(Action::Delete, &key, None, Some(other.clone()), Vec::new(), Some(format!("{reason} ({} stays)", kept.id)));
         }
+    }
+
+    /// Whether a thing of the tier is what something of a tenant that stays hangs on.
+    fn carries_tenants(&self, thing: &Live) -> bool {
+        let stays = |key: &Key| key.scope.is_tenant() && self.intent.of(&key.scope) != Some(Treatment::Remove);
+        let of_tenants = || self.live.iter().filter(|live| live.owner().is_some_and(|key| stays(&key)));
+        let hangs_on = |id: &str| of_tenants().any(|live| order::ids(&live.fields).contains(id));
+        let listeners = self.live.iter().filter(|live| live.kind == Kind::Listener && live.text("load_balancer_arn") == Some(&thing.id));
+        thing.owner().is_some_and(|key| !key.scope.is_tenant())
+            && (hangs_on(&thing.id) || listeners.into_iter().any(|listener| hangs_on(&listener.id)))
     }
 
     /// Whether something still refers to a thing when this plan has been carried out.
@@ -916,5 +949,42 @@ mod tests {
         let plan = plan_with(&[ours, theirs]);
         let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked).count();
         assert_eq!(blocked, 1);
+    }
+
+    #[test]
+    fn two_downstreams_that_swap_their_names_keep_their_endpoints() {
+        let keys = ["a", "b"].map(|name| Key::new(&group(), Kind::VpcEndpoint, name));
+        let there = [live(&keys[0], "vpce-1", endpoint("s3")), live(&keys[1], "vpce-2", endpoint("dynamodb"))];
+        let wanted = [desired(keys[0].clone(), endpoint("dynamodb")), desired(keys[1].clone(), endpoint("s3"))];
+        let plan = calculate(&wanted, &there, &managed(&[group()]));
+        let changes: Vec<(Action, &str)> =
+            plan.changes.iter().map(|change| (change.action, change.live.as_ref().map_or("", |live| live.id.as_str()))).collect();
+        assert_eq!(changes, [(Action::Update, "vpce-2"), (Action::Update, "vpce-1")]);
+    }
+
+    #[test]
+    fn an_endpoint_that_works_stays_until_the_one_in_its_place_does() {
+        let key = Key::new(&group(), Kind::VpcEndpoint, "bidder");
+        let old = live(&key, "vpce-old", endpoint("one"));
+        let new = live(&key, "vpce-new", endpoint("two"));
+        let wanted = [desired(key, endpoint("two"))];
+        let waiting = new.clone().in_condition(Condition::Blocked("somebody has to accept it".into()));
+        let plan = calculate(&wanted, &[old.clone(), waiting], &managed(&[group()]));
+        assert!(plan.changes.is_empty() && plan.waits.len() == 1, "{:?}", plan.changes);
+        let plan = calculate(&wanted, &[old, new], &managed(&[group()]));
+        assert_eq!((plan.changes.len(), plan.changes[0].action), (1, Action::Delete));
+    }
+
+    #[test]
+    fn what_tenants_hang_on_is_not_deleted_in_favour_of_another() {
+        let vpc = Key::new(&group(), Kind::Vpc, "vpc");
+        let tenants = Key::new(&group().with_tenant("acme"), Kind::TargetGroup, "target-group");
+        let old = live(&vpc, "vpc-old", json!({ "cidr_block": "10.0.0.0/16" }));
+        let new = live(&vpc, "vpc-new", json!({ "cidr_block": "10.1.0.0/16" }));
+        let its = live(&tenants, "tg-1", json!({ "vpc_id": "vpc-old" }));
+        let wanted = [desired(vpc, json!({ "cidr_block": "10.1.0.0/16" }))];
+        let plan = calculate(&wanted, &[old.clone(), new.clone(), its], &managed(&[group()]));
+        assert_eq!(plan.changes.iter().map(|change| change.action).collect::<Vec<_>>(), [Action::Blocked]);
+        assert_eq!(calculate(&wanted, &[old, new], &managed(&[group()])).changes[0].action, Action::Delete);
     }
 }

@@ -48,7 +48,13 @@ pub fn creation(desired: &Desired) -> Vec<FieldChange> {
         Value::Object(items) => items.is_empty(),
         _ => false,
     };
-    let fields = desired.fields.iter().filter(|(_, value)| !unset(value)).map(|(name, value)| change(name, &Value::Null, value, false));
+    // What is not a field of the thing itself is only there for whoever makes it.
+    let is_field = |name: &String| desired.key.kind.resource().fields().iter().any(|field| field.name == name);
+    let fields = desired
+        .fields
+        .iter()
+        .filter(|(name, value)| is_field(name) && !unset(value))
+        .map(|(name, value)| change(name, &Value::Null, value, false));
     let tags = desired.tags.iter().filter(|(key, _)| !key.starts_with("tierctl:"));
     fields.chain(tags.map(|(key, value)| change(&format!("tags.{key}"), &Value::Null, &Value::String(value.clone()), false))).collect()
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::placement::{self, Placed, Placement};
 use super::{Change, Intent, Subject, Treatment};
-use crate::estate::{self, Facts, Group, infra_group, names};
+use crate::estate::{self, Facts, Group, infra_group, names, tenant};
 use crate::resources::Kind;
 use crate::resources::model::{Desired, Id, Live, Scope};
 use crate::spec::Specs;
@@ -104,7 +104,7 @@ pub fn intend(subjects: &[Subjects<'_>], groups: &[Group<'_>], purpose: Purpose,
     for subject in subjects {
         let read: Vec<Group<'_>> = groups.iter().copied().filter(|group| group.tier.tier == subject.tier.tier).collect();
         intended.intent.named.extend(Group::all_of(subject.tier).map(|group| group.scope()));
-        let estates = intended.tier(subject, &read, purpose, facts);
+        let estates = intended.tier(subject, &read, purpose, live, facts);
         if purpose.removes_tier() {
             intended.what_left_the_spec(subject.tier, live);
         }
@@ -121,12 +121,31 @@ pub fn intend(subjects: &[Subjects<'_>], groups: &[Group<'_>], purpose: Purpose,
 
 impl Intended {
     /// The infra groups of a tier, and what each should have of it.
-    fn tier(&mut self, subject: &Subjects<'_>, groups: &[Group<'_>], purpose: Purpose, facts: &Facts) -> BTreeMap<Scope, Vec<Desired>> {
+    fn tier(
+        &mut self,
+        subject: &Subjects<'_>,
+        groups: &[Group<'_>],
+        purpose: Purpose,
+        live: &[Live],
+        facts: &Facts,
+    ) -> BTreeMap<Scope, Vec<Desired>> {
         let manages = purpose.manages_tier(subject.given);
         for group in groups {
+            let cut_off = closed_ports(*group, live);
             let treatment = match manages {
                 false => Treatment::Observe,
                 true if purpose.removes_tier() || group.is_retired() => Treatment::Remove,
+                true if !cut_off.is_empty() => {
+                    let [from, to] = *group.tier.tenants.ports;
+                    let reason = format!(
+                        "`tenants.ports` [{from}, {to}] leaves out ports on which tenants answer ({}). Give them other ports and onboard \
+                         them first, or widen it",
+                        cut_off.join(", ")
+                    );
+                    let scope = group.scope();
+                    self.blocked.push(Change::blocked(Subject::InfraGroup, &scope, &scope.infra_group, &group.place(), reason));
+                    Treatment::Observe
+                }
                 true => Treatment::Manage,
             };
             self.intent.scopes.insert(group.scope(), treatment);
@@ -183,7 +202,11 @@ impl Intended {
         }
         self.intent.scopes.insert(scope.clone(), Treatment::Manage);
         self.inherited.insert(scope, inherited(tenant.group, tier_part));
-        self.desired.extend(estate::of_tenant(tenant.group, tenant.tenant, facts));
+        let mut things = estate::of_tenant(tenant.group, tenant.tenant, facts);
+        if !tenant.is_new {
+            already_living(&mut things, &tenant.scope());
+        }
+        self.desired.extend(things);
     }
 
     /// Tenants without a spec go.
@@ -195,6 +218,33 @@ impl Intended {
             self.intent.scopes.extend(gone.map(|tenant| (group.scope().with_tenant(tenant), Treatment::Remove)));
         }
     }
+}
+
+/// A tenant that lives here has its place; and its rule leads elsewhere only when the revision that answers there could
+/// be registered.
+fn already_living(things: &mut [Desired], scope: &Scope) {
+    let (rule, revision) = (tenant::listener_rule(scope), tenant::task_definition(scope));
+    let has_revision = things.iter().any(|thing| thing.key == revision);
+    for thing in things {
+        if thing.key == rule {
+            thing.fields.remove("places");
+            thing.after.extend(has_revision.then(|| revision.clone()));
+        } else if thing.key == revision {
+            thing.after.remove(&rule);
+        }
+    }
+}
+
+/// Tenants of an infra group that answer on a port that the tier does not open, as `acme on 8080`.
+fn closed_ports(group: Group<'_>, live: &[Live]) -> Vec<String> {
+    let [from, to] = *group.tier.tenants.ports;
+    let of_tenants = live.iter().filter(|item| item.kind == Kind::TargetGroup).filter_map(|item| Some((item.owner()?, item)));
+    let here = of_tenants.filter(|(key, _)| key.scope.without_tenant() == group.scope());
+    here.filter_map(|(key, item)| {
+        let port = item.fields.get("port")?.as_u64()?;
+        (port < from.into() || port > to.into()).then(|| format!("{} on {port}", key.scope.tenant.unwrap_or_default()))
+    })
+    .collect()
 }
 
 fn not_ready(group: Group<'_>, scope: &Scope, missing: &[String]) -> Change {

@@ -195,6 +195,20 @@ impl Plan {
         self.changes.iter().enumerate().filter(|(_, change)| change.action != Action::Blocked)
     }
 
+    /// Whether anything goes.
+    pub fn deletes(&self) -> bool {
+        self.steps().any(|(_, change)| matches!(change.action, Action::Delete | Action::Replace))
+    }
+
+    /// Whether another plan changes the same things in the same way.
+    pub fn does_the_same(&self, other: &Self) -> bool {
+        let said = |change: &Change| {
+            let id = change.live.as_ref().map(|live| live.id.clone());
+            (change.action, change.subject, change.scope.clone(), change.name.clone(), id, change.fields.clone())
+        };
+        self.changes.iter().map(said).eq(other.changes.iter().map(said))
+    }
+
     pub fn has_steps(&self) -> bool {
         self.steps().next().is_some()
     }

@@ -23,8 +23,7 @@ pub struct PlanNotes {
 }
 
 /// Fields of a thing to be made that go without saying.
-const UNSAID: &[(Kind, &str)] =
-    &[(Kind::SecurityGroupRules, "direction"), (Kind::Service, "rollout"), (Kind::Targets, "vpc_cidr"), (Kind::ListenerRule, "places")];
+const UNSAID: &[(Kind, &str)] = &[(Kind::SecurityGroupRules, "direction"), (Kind::Service, "rollout")];
 /// Unchanged lines shown around a change in a document.
 const CONTEXT: usize = 2;
 /// Lists up to this long are written on the line of their field.

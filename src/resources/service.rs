@@ -199,8 +199,8 @@ impl Resource for Services {
             return Ok(Condition::Absent(format!("AWS does not show the service {}", shape.service_name)));
         };
         match deployed_by_another(&service, &shape, wanted) {
-            Another::OfSameContent(arn) => shape.task_definition = Id::Known(arn),
-            Another::OfAnother(revision) => {
+            Another::SameContent(arn) => shape.task_definition = Id::Known(arn),
+            Another::OtherContent(revision) => {
                 return Ok(Condition::Failed(format!("another run has deployed revision {revision} over this one")));
             }
             Another::None => {}
@@ -465,14 +465,14 @@ async fn holder(aws: &Reader, shape: &Service, wanted: &Wanted, error: AwsError)
 enum Another {
     None,
     /// A revision of its own, that says the same: by its ARN.
-    OfSameContent(String),
-    /// Of another spec, and later: by its revision.
-    OfAnother(String),
+    SameContent(String),
+    /// Of another spec, deployed later: by its revision.
+    OtherContent(String),
 }
 
-/// Revisions count up, and tags follow the deployment: what they do not name yet may turn out to be the same.
+/// Ours are tagged before they are waited for: where the tags name what runs, and it is another revision, somebody deployed
+/// later. After a roll-back they still name the one that failed.
 fn deployed_by_another(service: &EcsService, shape: &Service, wanted: &Wanted) -> Another {
-    let number = |arn: &str| family_and_revision(arn).1.parse::<u64>().unwrap_or_default();
     let running = service.task_definition().unwrap_or_default();
     let ours = shape.task_definition.known().unwrap_or_default();
     let (family, revision) = family_and_revision(running);
@@ -480,11 +480,9 @@ fn deployed_by_another(service: &EcsService, shape: &Service, wanted: &Wanted) -
     if running == ours || family != family_and_revision(ours).0 || !is_as_deployed(running, family, &tags) {
         Another::None
     } else if tags.get(TAG_CONTENT) == wanted.tags.get(TAG_CONTENT) {
-        Another::OfSameContent(running.into())
-    } else if number(running) > number(ours) {
-        Another::OfAnother(revision.into())
+        Another::SameContent(running.into())
     } else {
-        Another::None
+        Another::OtherContent(revision.into())
     }
 }
 
@@ -934,14 +932,15 @@ mod tests {
         };
         let of = |service: &EcsService, content: &str| deployed_by_another(service, &wanted(), &wanted_with(content));
         let nine = running(9, 9);
-        assert_eq!(of(&nine, "same"), Another::OfSameContent(nine.task_definition().unwrap_or_default().into()));
-        assert_eq!(of(&nine, "different"), Another::OfAnother("9".into()));
+        assert_eq!(of(&nine, "same"), Another::SameContent(nine.task_definition().unwrap_or_default().into()));
+        assert_eq!(of(&nine, "different"), Another::OtherContent("9".into()));
         // Ours itself, one whose tags are still to come, and one that was rolled back to.
         assert_eq!(of(&running(8, 8), "different"), Another::None);
         assert_eq!(of(&running(9, 8), "different"), Another::None);
-        assert_eq!(of(&running(7, 7), "different"), Another::None);
+        assert_eq!(of(&running(7, 8), "different"), Another::None);
+        assert_eq!(of(&running(7, 7), "different"), Another::OtherContent("7".into()), "the later deployment, of an earlier revision");
         // One of the same content is as good, also where it was registered before ours.
-        assert!(matches!(of(&running(7, 7), "same"), Another::OfSameContent(_)));
+        assert!(matches!(of(&running(7, 7), "same"), Another::SameContent(_)));
     }
 
     #[test]

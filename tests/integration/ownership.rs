@@ -96,9 +96,38 @@ aws("ecs").tag_resource(resourceArn=service, tags=[{"key": "tierctl:tenant", "va
     project.run(&["offboard", "--yes", "acme"]).ended(0);
     let (code, shown) = meanwhile(&project, &account, &["apply", "tiers"], &tags);
     assert_eq!(code, 3, "{shown}");
-    assert!(shown.contains("has lost tierctl's tags"), "{shown}");
+    assert!(shown.contains("AWS has changed since this plan was made"), "{shown}");
     let left = all(&standing(&account), "routetables");
     assert!(left.iter().any(|table| table["Tags"].to_string().contains("tierctl:resource")), "{left:#?}");
+}
+
+#[test]
+fn a_tenant_that_comes_while_a_removal_waits_for_its_answer_keeps_its_tier() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    let before = standing(&account);
+    let words: Vec<String> = {
+        let command = project.command(&["onboard", "--yes", "tenants"]);
+        std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.to_string_lossy().into_owned()).collect()
+    };
+    let onboard = format!("import subprocess\nsubprocess.run({}, check=True, capture_output=True)", json!(words));
+    let (code, shown) = meanwhile(&project, &account, &["destroy", "test"], &onboard);
+    assert_eq!(code, 3, "{shown}");
+    assert!(shown.contains("AWS has changed since this plan was made"), "{shown}");
+    assert_eq!(all(&standing(&account), "listeners"), all(&before, "listeners"));
+    project.assert_plan_is_empty();
+}
+
+#[test]
+fn ports_on_which_tenants_answer_are_not_closed() {
+    let project = Project::new();
+    applied_tier(&project);
+    tenant(&project, "acme");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.edit("tiers/test.yaml", "region: us-east-1\n", "region: us-east-1\ntenants: {ports: [9000, 9999]}\n");
+    let run = project.run(&["apply", "--yes", "tiers"]).ended(3).says("acme on 8080");
+    assert!(run.text().contains("0 to change"), "{}", run.text());
 }
 
 #[test]

@@ -285,6 +285,9 @@ impl Account {
         let ours = live.iter().filter_map(|live| Some((live.owner()?, live)));
         let described = ours.map(|(key, live)| {
             let mut fields = live.fields.clone();
+            // Some is only there for whoever makes a thing.
+            let known = live.kind.resource().fields();
+            fields.retain(|name, _| known.iter().any(|field| field.name == name));
             match live.kind {
                 Kind::Subnet => drop(fields.remove("cidr_block")),
                 Kind::ListenerRule => drop(fields.remove("priority")),
