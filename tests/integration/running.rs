@@ -45,7 +45,10 @@ impl Running {
     #[track_caller]
     pub fn until_it_says(&mut self, text: &str) {
         loop {
-            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{error}: nothing says {text:?}:\n{}", self.seen));
+            let line = match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => line,
+                Err(error) => panic!("nothing says {text:?} ({error}):\n{}", self.seen),
+            };
             self.seen.push_str(&line);
             self.seen.push('\n');
             if line.contains(text) {

@@ -398,6 +398,18 @@ elb.create_listener(LoadBalancerArn=result, Port=80, Protocol="HTTP", DefaultAct
 // --- what takes its time
 
 #[test]
+fn an_endpoint_that_is_not_available_yet_is_waited_for() {
+    let project = Project::new();
+    let (account, _) = tier_with_a_downstream(&project, "");
+    bed().set(&account, &json!({ "endpoint_pending": 5 }));
+    let mut running = Running::start(&project, APPLY);
+    running.until_it_says("AWS is connecting vpce-");
+    running.ends().ended(0);
+    assert_eq!(all(&standing(&account), "vpcendpoints")[0]["State"], "available");
+    project.assert_plan_is_empty();
+}
+
+#[test]
 fn an_endpoint_that_is_being_deleted_is_waited_for() {
     let project = Project::new();
     let (account, _) = tier_with_a_downstream(&project, "");

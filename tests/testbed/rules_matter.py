@@ -89,6 +89,8 @@ def run(tests: Path, test: str, rule: str | None) -> Ran:
                                stderr=subprocess.STDOUT, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         return Ran(why=f"does not end within {PATIENCE} s")
+    if ended.returncode < 0:
+        return Ran(why=f"the tests were ended by signal {-ended.returncode}")
     counts = re.search(r"(\d+) passed; (\d+) failed", ended.stdout)
     if counts is None or counts.groups() not in (("1", "0"), ("0", "1")):
         return Ran(why=f"there is no such test: {test}")
