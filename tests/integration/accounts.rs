@@ -196,7 +196,7 @@ fn a_role_is_assumed_again_when_its_session_runs_out() {
     session_in(&mut project, &entered);
     let service = bed().endpoint_service("us-east-1");
     // The endpoint is waited for longer than a session is good for.
-    bed().set(&account, &json!({ "session_seconds": 2, "endpoint_pending": 3 }));
+    bed().set(&account, &json!({ "session_seconds": 6, "endpoint_pending": 8 }));
     let cells = [cell("cell-1", &account, &[made_group("ig-1", "10.20.0.0/16")])];
     tier(&project, "test", &cells, &format!("downstreams: [{{name: bidder, service: {service}, port: 8443}}]"));
     project.run(&["apply", "--yes", "tiers"]).ended(0);
