@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use proptest::test_runner::RngSeed;
 
 use crate::estate::{Facts, Group};
 use crate::plan::intent::{self, Leaver, Purpose};
@@ -313,8 +314,16 @@ fn shuffled(seed: u64) -> impl FnMut(usize) -> usize {
 }
 
 fn config() -> ProptestConfig {
-    let cases = std::env::var("TIERCTL_PROPERTY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
-    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::default() }
+    let asked = std::env::var("TIERCTL_PROPERTY_CASES").ok().and_then(|cases| cases.parse().ok());
+    // The same estates every time, unless more are asked for.
+    let rng_seed = if asked.is_some() { RngSeed::Random } else { RngSeed::Fixed(1) };
+    ProptestConfig {
+        cases: asked.unwrap_or(CASES),
+        rng_seed,
+        failure_persistence: None,
+        max_shrink_iters: 400,
+        ..ProptestConfig::default()
+    }
 }
 
 proptest! {
@@ -365,7 +374,14 @@ proptest! {
         let mut undisturbed = standing(&before);
         let mut disturbed = undisturbed.clone();
         let refused = converge(&mut undisturbed, &after, |_| 0);
-        disturbed.carry_out(&planned(&after, BOTH, &disturbed.read()), at, shuffled(seed));
+        // Tiers are made, then their tenants, and either may break off.
+        for purpose in [Purpose::Apply, Purpose::Onboard { prune: true }] {
+            let plan = planned(&after, purpose, &disturbed.read());
+            disturbed.carry_out(&plan, at, shuffled(seed));
+            if at < plan.steps().count() {
+                break;
+            }
+        }
         let still_refused = converge(&mut disturbed, &after, shuffled(seed));
         prop_assert_eq!(still_refused, refused);
         prop_assert_eq!(differing(&disturbed, &undisturbed), Vec::<String>::new());
