@@ -160,9 +160,9 @@ fn resolved(shared: &Shared, desired: &crate::resources::model::Desired) -> Resu
     Ok(Wanted { key: desired.key.clone(), place: desired.place.clone(), fields, tags })
 }
 
-/// Holds one of the permits while a request is under way, and none while waiting for the next, or for its turn.
-async fn limited<T>(shared: &Shared, request: impl Future<Output = T>) -> T {
-    on_behalf_of(turn::Permit::acquire(shared).await, request).await
+/// Each of these requests holds one of the permits while it is under way.
+async fn limited<T>(shared: &Shared, requests: impl Future<Output = T>) -> T {
+    on_behalf_of(turn::Permits::new(shared), requests).await
 }
 
 /// The pauses of one wait, and when to give it up.

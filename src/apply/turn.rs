@@ -1,5 +1,5 @@
-//! A step among others: the permit that it holds while its requests are under way, and gives back while one of them waits
-//! for its turn at AWS's pace.
+//! A step among others: each of its requests holds a permit while it is under way, and none while it waits for its turn at
+//! AWS's pace, or for anything else.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,9 +33,9 @@ pub(super) fn note(event: &Event) {
     }
 }
 
-/// One of the permits for requests under way.
-pub(super) struct Permit {
-    permits: Arc<Semaphore>,
+/// The permits of a step's requests.
+pub(super) struct Permits {
+    all: Arc<Semaphore>,
     step: Option<Arc<Step>>,
     events: mpsc::UnboundedSender<Event>,
     deadline: Instant,
@@ -44,27 +44,21 @@ pub(super) struct Permit {
 
 #[derive(Default)]
 struct State {
-    held: Option<OwnedSemaphorePermit>,
+    /// One for each request under way.
+    held: Vec<OwnedSemaphorePermit>,
     /// Whether the step was said to wait for its turn.
     is_told: bool,
 }
 
-impl Permit {
-    pub(super) async fn acquire(shared: &Shared) -> Arc<Self> {
-        let permit = Self {
-            permits: shared.permits.clone(),
+impl Permits {
+    pub(super) fn new(shared: &Shared) -> Arc<Self> {
+        Arc::new(Self {
+            all: shared.permits.clone(),
             step: STEP.try_with(Arc::clone).ok(),
             events: shared.events.clone(),
             deadline: shared.deadline,
             state: Mutex::default(),
-        };
-        permit.take().await;
-        Arc::new(permit)
-    }
-
-    async fn take(&self) {
-        let permit = self.permits.clone().acquire_owned().await.ok();
-        lock(&self.state).held = permit;
+        })
     }
 
     fn tell(&self, reason: String) {
@@ -75,24 +69,26 @@ impl Permit {
 }
 
 #[async_trait]
-impl Requester for Permit {
+impl Requester for Permits {
     fn waits(&self, reason: Option<String>) {
-        let mut state = lock(&self.state);
-        state.held = None;
         if let Some(reason) = reason {
-            state.is_told = true;
+            lock(&self.state).is_told = true;
             self.tell(reason);
         }
     }
 
-    async fn goes_on(&self) {
-        if lock(&self.state).held.is_none() {
-            self.take().await;
-        }
-        if std::mem::take(&mut lock(&self.state).is_told) {
+    async fn starts(&self) {
+        let permit = self.all.clone().acquire_owned().await.ok();
+        let mut state = lock(&self.state);
+        state.held.extend(permit);
+        if std::mem::take(&mut state.is_told) {
             let before = self.step.as_ref().and_then(|step| lock(&step.waits_for).clone());
             self.tell(before.unwrap_or_else(|| "its request is under way".into()));
         }
+    }
+
+    fn ends(&self) {
+        lock(&self.state).held.pop();
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -142,18 +138,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_a_turn_lets_others_go_ahead() {
+    async fn only_a_request_that_is_under_way_holds_a_permit() {
         let (shared, _told) = shared();
-        let waiting = Permit::acquire(&shared).await;
+        let (one, other) = (Permits::new(&shared), Permits::new(&shared));
+        one.waits(None);
+        assert_eq!(shared.permits.available_permits(), 1);
+        other.starts().await;
+        let mut starts = one.starts();
+        assert!(futures::poll!(&mut starts).is_pending(), "there is one permit, and the other has it");
+        other.ends();
+        starts.await;
         assert_eq!(shared.permits.available_permits(), 0);
-        waiting.waits(None);
-        let other = Permit::acquire(&shared).await;
-        let mut goes_on = waiting.goes_on();
-        assert!(futures::poll!(&mut goes_on).is_pending(), "there is one permit, and the other has it");
-        drop(other);
-        goes_on.await;
-        assert_eq!(shared.permits.available_permits(), 0);
-        drop(waiting);
+        // It is cancelled: its answer is not waited for.
+        drop(one);
+        assert_eq!(shared.permits.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn requests_of_one_step_at_once_need_a_permit_each() {
+        let (shared, _told) = shared();
+        let permits = Permits::new(&shared);
+        permits.starts().await;
+        let mut second = permits.starts();
+        assert!(futures::poll!(&mut second).is_pending());
+        permits.ends();
+        second.await;
+        permits.ends();
         assert_eq!(shared.permits.available_permits(), 1);
     }
 
@@ -161,16 +171,17 @@ mod tests {
     async fn a_step_says_what_it_waits_for_and_afterwards_what_it_waited_for_before() {
         let (shared, mut told) = shared();
         of_step(&node(), async {
-            let permit = Permit::acquire(&shared).await;
-            permit.waits(Some("waits for its turn".into()));
-            permit.goes_on().await;
+            let permits = Permits::new(&shared);
+            let waits = async |reason: Option<&str>| {
+                permits.waits(reason.map(String::from));
+                permits.starts().await;
+                permits.ends();
+            };
+            waits(Some("waits for its turn")).await;
             assert_eq!(reasons(&mut told), ["waits for its turn", "its request is under way"]);
-
             shared.send(Event::Waiting { node: node(), reason: "pending".into() });
-            permit.waits(Some("waits for its turn".into()));
-            permit.goes_on().await;
-            permit.waits(None);
-            permit.goes_on().await;
+            waits(Some("waits for its turn")).await;
+            waits(None).await;
             assert_eq!(reasons(&mut told), ["pending", "waits for its turn", "pending"]);
         })
         .await;

@@ -18,7 +18,7 @@ use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
 use super::calls::service_name;
 use super::error::classify;
-use super::pace::Pace;
+use super::pace::{Pace, requester};
 use super::{Class, retries};
 use crate::resources::model::Place;
 
@@ -54,15 +54,15 @@ impl ResolveCachedIdentity for Gate {
     }
 }
 
-/// When an attempt was sent.
+/// When the attempt under way was sent.
 #[derive(Debug, Clone, Copy)]
-struct Sent(Duration);
+struct Sent(Option<Duration>);
 
 impl Storable for Sent {
     type Storer = StoreReplace<Self>;
 }
 
-/// Tells the pace how AWS answered.
+/// Tells the pace how AWS answered, and whoever asked that it did.
 #[derive(Debug)]
 pub(super) struct HearAnswers {
     pub(super) pace: Pace,
@@ -81,7 +81,7 @@ impl Intercept for HearAnswers {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(Sent(self.pace.now()));
+        config.interceptor_state().store_put(Sent(Some(self.pace.now())));
         Ok(())
     }
 
@@ -91,12 +91,16 @@ impl Intercept for HearAnswers {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let (Some(operation), Some(response), Some(Sent(sent))) =
-            (config.load::<Metadata>(), context.response(), config.load::<Sent>().copied())
-        {
+        // What was not sent, for want of credentials, is not sent again either: its requester ends with it.
+        let Some(Sent(Some(sent))) = config.load::<Sent>().copied() else { return Ok(()) };
+        if let Some(requester) = requester() {
+            requester.ends();
+        }
+        if let (Some(operation), Some(response)) = (config.load::<Metadata>(), context.response()) {
             let is_throttled = retries::error_code(response).is_some_and(|code| classify(&code, "") == Class::Throttled);
             self.pace.answered(&self.place, &service_name(operation.service()), operation.name(), sent, is_throttled);
         }
+        config.interceptor_state().store_put(Sent(None));
         Ok(())
     }
 }
@@ -122,8 +126,12 @@ mod tests {
             self.0.lock().expect("unpoisoned").push("waits");
         }
 
-        async fn goes_on(&self) {
-            self.0.lock().expect("unpoisoned").push("goes on");
+        async fn starts(&self) {
+            self.0.lock().expect("unpoisoned").push("starts");
+        }
+
+        fn ends(&self) {
+            self.0.lock().expect("unpoisoned").push("ends");
         }
 
         fn deadline(&self) -> Option<Instant> {
@@ -142,7 +150,9 @@ mod tests {
             on_behalf_of(told.clone(), request).await.expect("an answer");
         }
         assert_eq!(server.seen().len(), 5);
-        assert_eq!(*told.0.lock().expect("unpoisoned"), ["waits", "goes on"]);
+        let told = told.0.lock().expect("unpoisoned");
+        assert_eq!(told[..8], ["starts", "ends"].repeat(4));
+        assert_eq!(told[8..], ["waits", "starts", "ends"]);
     }
 
     #[tokio::test]
@@ -169,7 +179,7 @@ mod tests {
         let told = Arc::new(Told::default());
         on_behalf_of(told.clone(), aws.ecs.create_cluster().send()).await.expect("an answer");
         assert_eq!(server.seen(), ["CreateCluster", "CreateCluster"]);
-        assert_eq!(*told.0.lock().expect("unpoisoned"), ["waits", "goes on"]);
+        assert_eq!(*told.0.lock().expect("unpoisoned"), ["starts", "ends", "waits", "starts", "ends"]);
         assert_eq!(calls.total().calls, 2);
     }
 }

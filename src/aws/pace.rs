@@ -28,16 +28,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// when they arrive.
 const SLACK: Duration = Duration::from_millis(100);
 
-/// Whoever requests are sent for takes part in their waiting: a step of a plan lets others go ahead meanwhile.
+/// Whoever requests are sent for takes part in their waiting: a step of a plan says what it waits for, and lets others go
+/// ahead until then.
 #[async_trait]
 pub trait Requester: Send + Sync {
-    /// From now on a request waits for its turn; the reason is given if that takes long. May come again before `goes_on`.
+    /// From now on a request waits for its turn; the reason is given if that takes long. May come again before `starts`.
     fn waits(&self, reason: Option<String>);
 
-    /// Its turn has come, and it is sent when this returns.
-    async fn goes_on(&self);
+    /// A request has its turn, and is sent when this returns.
+    async fn starts(&self);
 
-    /// After this it is not waited for any more.
+    /// A request that was sent has been answered, or will not be.
+    fn ends(&self);
+
+    /// After this no request is waited for any more.
     fn deadline(&self) -> Option<Instant>;
 }
 
@@ -45,9 +49,14 @@ tokio::task_local! {
     static REQUESTER: Arc<dyn Requester>;
 }
 
-/// The requests of this future are sent for somebody, who takes part in their waits.
+/// The requests of this future are sent for somebody.
 pub async fn on_behalf_of<F: Future>(requester: Arc<dyn Requester>, requests: F) -> F::Output {
     REQUESTER.scope(requester, requests).await
+}
+
+/// Whom the requests of this task are sent for.
+pub(super) fn requester() -> Option<Arc<dyn Requester>> {
+    REQUESTER.try_with(Arc::clone).ok()
 }
 
 /// The pace of a run.
@@ -87,16 +96,14 @@ impl Pace {
     /// Waits until a request may be sent, in the order in which turns were asked for.
     pub(super) async fn turn(&self, place: &Place, service: &str, action: &str) -> Result<(), OutOfTime> {
         let buckets = self.buckets(place, service, action);
-        let requester = REQUESTER.try_with(Arc::clone).ok();
+        let requester = requester();
         let taken = take(&buckets, requester.as_deref());
-        match requester.as_ref().and_then(|requester| requester.deadline()) {
-            None => taken.await,
-            Some(deadline) => {
-                let reason = |_| OutOfTime(buckets.first().map(|bucket| bucket.reason()).unwrap_or_default());
-                tokio::time::timeout_at(deadline, taken).await.map_err(reason)?;
-            }
-        }
-        Ok(())
+        let Some(deadline) = requester.as_ref().and_then(|requester| requester.deadline()) else {
+            taken.await;
+            return Ok(());
+        };
+        let reason = || buckets.first().map_or("waits for other requests of this run".into(), |bucket| bucket.reason());
+        tokio::time::timeout_at(deadline, taken).await.map_err(|_| OutOfTime(reason()))
     }
 
     /// AWS has answered a request that was sent at this moment: it was let through, or throttled though it was its turn,
@@ -121,33 +128,31 @@ impl Pace {
     }
 }
 
-/// Takes a token out of each bucket. Whoever takes one early for want of the other stays first in its line, so that not
-/// more than one does.
+/// Takes a token out of each bucket. Who has one and waits for the other, or for its requester, stays first in line: not
+/// more than one token is held back, and they do not go out all at once.
 async fn take(buckets: &[Arc<Bucket>], requester: Option<&dyn Requester>) {
     let mut lines = Vec::with_capacity(buckets.len());
-    let mut has_waited = false;
     for bucket in buckets {
         let line = bucket.line.try_lock().ok();
-        if line.is_none() || bucket.try_take().is_err() {
-            has_waited = true;
-            let _counted = InLine::behind(bucket);
-            if let Some(requester) = requester {
-                requester.waits(bucket.lasts_long().then(|| bucket.reason()));
-            }
-            let line = match line {
-                Some(line) => line,
-                None => bucket.line.lock().await,
-            };
-            while let Err(wait) = bucket.try_take() {
-                bucket.time.sleep(wait).await;
-            }
-            lines.push(line);
-        } else {
+        if line.is_some() && bucket.try_take().is_ok() {
             lines.extend(line);
+            continue;
         }
+        let _counted = InLine::behind(bucket);
+        if let Some(requester) = requester {
+            requester.waits(bucket.lasts_long().then(|| bucket.reason()));
+        }
+        let line = match line {
+            Some(line) => line,
+            None => bucket.line.lock().await,
+        };
+        while let Err(wait) = bucket.try_take() {
+            bucket.time.sleep(wait).await;
+        }
+        lines.push(line);
     }
-    if let Some(requester) = requester.filter(|_| has_waited) {
-        requester.goes_on().await;
+    if let Some(requester) = requester {
+        requester.starts().await;
     }
 }
 
@@ -383,9 +388,11 @@ mod tests {
             lock(&self.calls).push(reason.unwrap_or_else(|| "waits".into()));
         }
 
-        async fn goes_on(&self) {
-            lock(&self.calls).push("goes on".into());
+        async fn starts(&self) {
+            lock(&self.calls).push("starts".into());
         }
+
+        fn ends(&self) {}
 
         fn deadline(&self) -> Option<Instant> {
             self.deadline
@@ -529,14 +536,14 @@ mod tests {
         for _ in 0..3 {
             turn("ec2", "CreateVpcEndpoint").await;
         }
-        assert!(told.take().is_empty(), "nobody had to wait");
+        assert_eq!(told.take(), ["starts"; 3], "nobody had to wait");
         turn("ec2", "CreateVpcEndpoint").await;
-        assert_eq!(told.take(), ["waits for its turn: AWS takes 0.3 CreateVpcEndpoint a second (0.24 of it ours)", "goes on"]);
+        assert_eq!(told.take(), ["waits for its turn: AWS takes 0.3 CreateVpcEndpoint a second (0.24 of it ours)", "starts"]);
         // A fraction of a second is not worth a word.
         for _ in 0..33 {
             turn("elasticloadbalancing", "DescribeRules").await;
         }
-        assert_eq!(told.take(), ["waits", "goes on"]);
+        assert_eq!(told.take()[31..], ["starts", "waits", "starts"]);
         pace.answered(&place("1"), "ec2", "CreateVpcEndpoint", pace.now(), true);
         turn("ec2", "CreateVpcEndpoint").await;
         assert_eq!(told.take()[0], "waits for its turn: AWS throttles CreateVpcEndpoint, which others in the account use too");
