@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use governor::clock::Clock;
+use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
@@ -64,8 +65,11 @@ pub(super) fn requester() -> Option<Arc<dyn Requester>> {
 pub(super) struct Pace {
     share: f64,
     time: Arc<dyn Time>,
-    buckets: Arc<Mutex<BTreeMap<(Place, String), Arc<Bucket>>>>,
+    buckets: Arc<Mutex<Buckets>>,
 }
+
+/// By place and category.
+type Buckets = BTreeMap<(Place, String), Arc<Bucket>>;
 
 impl fmt::Debug for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,19 +166,22 @@ struct Bucket {
     /// What AWS fills it by in a second, and what of that is ours.
     refill: f64,
     ours: f64,
-    limiter: RateLimiter<NotKeyed, InMemoryState, Ticks>,
+    burst: f64,
+    limiter: RateLimiter<NotKeyed, InMemoryState, Ticks, StateInformationMiddleware>,
     /// Whoever holds it goes next; it is handed on in the order in which it was asked for.
     line: Line<()>,
     /// How many requests wait.
     in_line: AtomicU32,
-    pause: Mutex<Pause>,
+    state: Mutex<State>,
     time: Arc<dyn Time>,
 }
 
-/// What AWS's refusals have led to.
-#[derive(Debug, Default)]
-struct Pause {
-    until: Duration,
+#[derive(Debug)]
+struct State {
+    /// How many tokens there were, and when that was.
+    left: (f64, Duration),
+    /// After AWS has refused one of its requests the category pauses until then.
+    paused_until: Duration,
     /// Refusals in a row, each of a request that was sent after the pause for the one before.
     refusals: u32,
     /// Whether the bucket is still to be emptied, since AWS's is empty.
@@ -187,62 +194,72 @@ impl Bucket {
         let burst = NonZeroU32::new((rate.burst * share) as u32).unwrap_or(NonZeroU32::MIN);
         let period = Duration::from_secs_f64(1.0 / ours);
         let quota = Quota::with_period(period).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
+        let left = (f64::from(burst.get()), time.now());
         Self {
             name: rate.name.into(),
             refill: rate.refill,
             ours,
-            limiter: RateLimiter::direct_with_clock(quota, Ticks(time.clone())),
+            burst: burst.get().into(),
+            limiter: RateLimiter::direct_with_clock(quota, Ticks(time.clone())).with_middleware(),
             line: Line::new(()),
             in_line: AtomicU32::new(0),
-            pause: Mutex::default(),
+            state: Mutex::new(State { left, paused_until: Duration::ZERO, refusals: 0, empties: false }),
             time,
         }
     }
 
     /// Takes a token, or says how long it is until there is one.
     fn try_take(&self) -> Result<(), Duration> {
-        let mut pause = lock(&self.pause);
+        let mut state = lock(&self.state);
         let now = self.time.now();
-        if now < pause.until {
-            return Err(pause.until - now);
+        if now < state.paused_until {
+            return Err(state.paused_until - now);
         }
-        if std::mem::take(&mut pause.empties) {
+        if std::mem::take(&mut state.empties) {
             // The first after a pause finds out whether it is over; the rest follow at the usual pace.
             while self.limiter.check().is_ok() {}
+            state.left = (0.0, now);
             return Ok(());
         }
-        self.limiter.check().map_err(|not_until| not_until.wait_time_from(now.into()))
+        let taken = self.limiter.check();
+        state.left = (taken.as_ref().map_or(0.0, |left| left.remaining_burst_capacity().into()), now);
+        taken.map(|_| ()).map_err(|not_until| not_until.wait_time_from(now.into()))
     }
 
     /// The category pauses, each time in a row for twice as long. What was sent before a pause began tells nothing new.
     fn refused(&self, sent: Duration) {
-        let mut pause = lock(&self.pause);
-        if sent < pause.until {
+        let mut state = lock(&self.state);
+        if sent < state.paused_until {
             return;
         }
         let first = Duration::from_secs_f64(1.0 / self.refill);
-        pause.until = self.time.now() + first.saturating_mul(2_u32.saturating_pow(pause.refusals)).min(LONGEST_PAUSE);
-        pause.refusals += 1;
-        pause.empties = true;
+        let length = first.saturating_mul(2_u32.saturating_pow(state.refusals)).min(LONGEST_PAUSE);
+        state.paused_until = self.time.now() + length;
+        state.refusals += 1;
+        state.empties = true;
     }
 
     fn let_through(&self, sent: Duration) {
-        let mut pause = lock(&self.pause);
-        if sent >= pause.until {
-            pause.refusals = 0;
+        let mut state = lock(&self.state);
+        if sent >= state.paused_until {
+            state.refusals = 0;
         }
     }
 
     /// Whether the last in line has to wait for long.
     fn lasts_long(&self) -> bool {
-        let pause = lock(&self.pause).until.saturating_sub(self.time.now());
-        let before = f64::from(self.in_line.load(Ordering::Relaxed)) / self.ours;
-        self.time.real(pause + Duration::from_secs_f64(before)) >= WORTH_TELLING
+        let state = lock(&self.state);
+        let now = self.time.now();
+        let pause = state.paused_until.saturating_sub(now);
+        let (left, since) = state.left;
+        let left = if state.empties { 0.0 } else { (left + now.saturating_sub(since).as_secs_f64() * self.ours).min(self.burst) };
+        let missing = (f64::from(self.in_line.load(Ordering::Relaxed)) - left).max(0.0);
+        self.time.real(pause + Duration::from_secs_f64(missing / self.ours)) >= WORTH_TELLING
     }
 
     fn reason(&self) -> String {
         let Self { name, refill, ours, .. } = self;
-        if lock(&self.pause).refusals > 0 {
+        if lock(&self.state).refusals > 0 {
             return format!("waits for its turn: AWS throttles {name}, which others in the account use too");
         }
         match ours < refill {
@@ -547,6 +564,24 @@ mod tests {
         pace.answered(&place("1"), "ec2", "CreateVpcEndpoint", pace.now(), true);
         turn("ec2", "CreateVpcEndpoint").await;
         assert_eq!(told.take()[0], "waits for its turn: AWS throttles CreateVpcEndpoint, which others in the account use too");
+    }
+
+    /// It is behind others for a moment, and there is a token for it.
+    #[tokio::test]
+    async fn who_is_behind_others_is_told_only_where_the_bucket_will_be_empty() {
+        let told = Arc::new(Told::default());
+        let (pace, _) = pace(1.0);
+        let bucket = pace.buckets(&place("1"), "ec2", "CreateVpcEndpoint").remove(0);
+        let first = bucket.line.lock().await;
+        let here = place("1");
+        let turns = (0..6).map(|_| on_behalf_of(told.clone(), pace.turn(&here, "ec2", "CreateVpcEndpoint")));
+        let mut turns = Box::pin(join_all(turns));
+        assert!(futures::poll!(&mut turns).is_pending());
+        let reason = "waits for its turn: AWS takes 0.3 CreateVpcEndpoint a second";
+        assert_eq!(told.take(), ["waits", "waits", "waits", "waits", reason, reason]);
+        drop(first);
+        turns.await;
+        assert_eq!(told.take(), ["starts"; 6]);
     }
 
     #[tokio::test]
