@@ -25,9 +25,11 @@ use crate::resources::model::Place;
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 /// The longest that a category pauses after AWS has throttled it again and again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A request that waited goes this much after its time: those before it may have been longer on their way, and AWS counts
-/// when they arrive.
-const SLACK: Duration = Duration::from_millis(100);
+/// A request that waited goes a little after its time, for AWS counts when requests arrive, and those before it may have
+/// been longer on their way: as long as the longest round trip of its category, within these bounds. All are late by the same,
+/// so that none is late because of another.
+const LEAST_SLACK: Duration = Duration::from_millis(100);
+const MOST_SLACK: Duration = Duration::from_millis(500);
 
 /// Whoever requests are sent for takes part in their waiting: a step of a plan says what it waits for, and lets others go
 /// ahead until then.
@@ -113,9 +115,11 @@ impl Pace {
     /// AWS has answered a request that was sent at this moment: it was let through, or throttled though it was its turn,
     /// since others use the account too.
     pub(super) fn answered(&self, place: &Place, service: &str, action: &str, sent: Duration, is_throttled: bool) {
+        let buckets = self.buckets(place, service, action);
+        buckets.iter().for_each(|bucket| bucket.has_taken(self.now().saturating_sub(sent)));
         // Which of several buckets was empty AWS does not say. The narrowest is; if the wider one was, each of those that
         // share it learns so by itself.
-        let Some(bucket) = self.buckets(place, service, action).into_iter().next() else { return };
+        let Some(bucket) = buckets.first() else { return };
         match is_throttled {
             true => bucket.refused(sent),
             false => bucket.let_through(sent),
@@ -151,7 +155,7 @@ async fn take(buckets: &[Arc<Bucket>], requester: Option<&dyn Requester>) {
             None => bucket.line.lock().await,
         };
         while let Err(wait) = bucket.try_take() {
-            bucket.time.sleep(wait).await;
+            bucket.time.sleep(wait, bucket.longest_trip()).await;
         }
         lines.push(line);
     }
@@ -180,6 +184,7 @@ struct Bucket {
 struct State {
     /// How many tokens there were, and when that was.
     left: (f64, Duration),
+    longest_trip: Duration,
     /// After AWS has refused one of its requests the category pauses until then.
     paused_until: Duration,
     /// Refusals in a row, each of a request that was sent after the pause for the one before.
@@ -203,7 +208,7 @@ impl Bucket {
             limiter: RateLimiter::direct_with_clock(quota, Ticks(time.clone())).with_middleware(),
             line: Line::new(()),
             in_line: AtomicU32::new(0),
-            state: Mutex::new(State { left, paused_until: Duration::ZERO, refusals: 0, empties: false }),
+            state: Mutex::new(State { left, longest_trip: Duration::ZERO, paused_until: Duration::ZERO, refusals: 0, empties: false }),
             time,
         }
     }
@@ -237,6 +242,15 @@ impl Bucket {
         state.paused_until = self.time.now() + length;
         state.refusals += 1;
         state.empties = true;
+    }
+
+    fn has_taken(&self, trip: Duration) {
+        let mut state = lock(&self.state);
+        state.longest_trip = state.longest_trip.max(trip);
+    }
+
+    fn longest_trip(&self) -> Duration {
+        lock(&self.state).longest_trip
     }
 
     fn let_through(&self, sent: Duration) {
@@ -294,10 +308,15 @@ trait Time: Send + Sync {
     /// Since the run began.
     fn now(&self) -> Duration;
 
-    fn sleep(&self, length: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    /// The round trips of requests tell how much longer it has to be.
+    fn sleep(&self, length: Duration, longest_trip: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
     /// How long that takes by the clock on the wall.
     fn real(&self, length: Duration) -> Duration;
+}
+
+fn slack(longest_trip: Duration) -> Duration {
+    longest_trip.clamp(LEAST_SLACK, MOST_SLACK)
 }
 
 struct RealTime {
@@ -310,8 +329,8 @@ impl Time for RealTime {
         self.start.elapsed().mul_f64(self.scale)
     }
 
-    fn sleep(&self, length: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(tokio::time::sleep(self.real(length) + SLACK))
+    fn sleep(&self, length: Duration, longest_trip: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(tokio::time::sleep(self.real(length) + slack(self.real(longest_trip))))
     }
 
     fn real(&self, length: Duration) -> Duration {
@@ -358,7 +377,7 @@ mod tests {
             *lock(&self.0)
         }
 
-        fn sleep(&self, length: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        fn sleep(&self, length: Duration, _longest_trip: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
             let time = self.clone();
             Box::pin(async move { *lock(&time.0) += length })
         }
@@ -531,6 +550,27 @@ mod tests {
         answered(pace.now(), true);
         turn().await;
         assert_eq!(time.seconds(), 10.0);
+    }
+
+    #[tokio::test]
+    async fn who_waited_goes_later_by_what_requests_are_on_their_way() {
+        let (pace, time) = pace(1.0);
+        let answered = |action: &str, milliseconds: u64| {
+            let sent = pace.now();
+            time.pass(milliseconds as f64 / 1000.0);
+            pace.answered(&place("1"), "elasticloadbalancing", action, sent, false);
+        };
+        let slacks = |action: &str| -> Vec<u128> {
+            let buckets = pace.buckets(&place("1"), "elasticloadbalancing", action);
+            buckets.iter().map(|bucket| slack(bucket.longest_trip()).as_millis()).collect()
+        };
+        assert_eq!(slacks("CreateRule"), [100, 100]);
+        answered("CreateRule", 300);
+        answered("CreateRule", 30);
+        assert_eq!(slacks("CreateRule"), [300, 300]);
+        assert_eq!(slacks("DescribeRules"), [100, 300]);
+        answered("DescribeRules", 2000);
+        assert_eq!(slacks("DescribeRules"), [500, 500]);
     }
 
     #[tokio::test]
