@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use governor::clock::Clock;
+use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
@@ -24,9 +25,11 @@ use crate::resources::model::Place;
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 /// The longest that a category pauses after AWS has throttled it again and again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A request that waited goes this much after its time: those before it may have been longer on their way, and AWS counts
-/// when they arrive.
-const SLACK: Duration = Duration::from_millis(100);
+/// A request that waited goes a little after its time, for AWS counts when requests arrive, and those before it may have
+/// been longer on their way: as long as the longest round trip of its category, within these bounds. All are late by the same,
+/// so that none is late because of another.
+const LEAST_SLACK: Duration = Duration::from_millis(100);
+const MOST_SLACK: Duration = Duration::from_secs(1);
 
 /// Whoever requests are sent for takes part in their waiting: a step of a plan says what it waits for, and lets others go
 /// ahead until then.
@@ -59,9 +62,6 @@ pub(super) fn requester() -> Option<Arc<dyn Requester>> {
     REQUESTER.try_with(Arc::clone).ok()
 }
 
-/// By place and category.
-type Buckets = BTreeMap<(Place, String), Arc<Bucket>>;
-
 /// The pace of a run.
 #[derive(Clone)]
 pub(super) struct Pace {
@@ -69,6 +69,9 @@ pub(super) struct Pace {
     time: Arc<dyn Time>,
     buckets: Arc<Mutex<Buckets>>,
 }
+
+/// By place and category.
+type Buckets = BTreeMap<(Place, String), Arc<Bucket>>;
 
 impl fmt::Debug for Pace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,9 +115,11 @@ impl Pace {
     /// AWS has answered a request that was sent at this moment: it was let through, or throttled though it was its turn,
     /// since others use the account too.
     pub(super) fn answered(&self, place: &Place, service: &str, action: &str, sent: Duration, is_throttled: bool) {
+        let buckets = self.buckets(place, service, action);
+        buckets.iter().for_each(|bucket| bucket.has_taken(self.now().saturating_sub(sent)));
         // Which of several buckets was empty AWS does not say. The narrowest is; if the wider one was, each of those that
         // share it learns so by itself.
-        let Some(bucket) = self.buckets(place, service, action).into_iter().next() else { return };
+        let Some(bucket) = buckets.first() else { return };
         match is_throttled {
             true => bucket.refused(sent),
             false => bucket.let_through(sent),
@@ -150,7 +155,7 @@ async fn take(buckets: &[Arc<Bucket>], requester: Option<&dyn Requester>) {
             None => bucket.line.lock().await,
         };
         while let Err(wait) = bucket.try_take() {
-            bucket.time.sleep(wait).await;
+            bucket.time.sleep(wait, bucket.longest_trip()).await;
         }
         lines.push(line);
     }
@@ -165,19 +170,23 @@ struct Bucket {
     /// What AWS fills it by in a second, and what of that is ours.
     refill: f64,
     ours: f64,
-    limiter: RateLimiter<NotKeyed, InMemoryState, Ticks>,
+    burst: f64,
+    limiter: RateLimiter<NotKeyed, InMemoryState, Ticks, StateInformationMiddleware>,
     /// Whoever holds it goes next; it is handed on in the order in which it was asked for.
     line: Line<()>,
     /// How many requests wait.
     in_line: AtomicU32,
-    pause: Mutex<Pause>,
+    state: Mutex<State>,
     time: Arc<dyn Time>,
 }
 
-/// What AWS's refusals have led to.
-#[derive(Debug, Default)]
-struct Pause {
-    until: Duration,
+#[derive(Debug)]
+struct State {
+    /// How many tokens there were, and when that was.
+    left: (f64, Duration),
+    longest_trip: Duration,
+    /// After AWS has refused one of its requests the category pauses until then.
+    paused_until: Duration,
     /// Refusals in a row, each of a request that was sent after the pause for the one before.
     refusals: u32,
     /// Whether the bucket is still to be emptied, since AWS's is empty.
@@ -190,62 +199,81 @@ impl Bucket {
         let burst = NonZeroU32::new((rate.burst * share) as u32).unwrap_or(NonZeroU32::MIN);
         let period = Duration::from_secs_f64(1.0 / ours);
         let quota = Quota::with_period(period).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
+        let left = (f64::from(burst.get()), time.now());
         Self {
             name: rate.name.into(),
             refill: rate.refill,
             ours,
-            limiter: RateLimiter::direct_with_clock(quota, Ticks(time.clone())),
+            burst: burst.get().into(),
+            limiter: RateLimiter::direct_with_clock(quota, Ticks(time.clone())).with_middleware(),
             line: Line::new(()),
             in_line: AtomicU32::new(0),
-            pause: Mutex::default(),
+            state: Mutex::new(State { left, longest_trip: Duration::ZERO, paused_until: Duration::ZERO, refusals: 0, empties: false }),
             time,
         }
     }
 
     /// Takes a token, or says how long it is until there is one.
     fn try_take(&self) -> Result<(), Duration> {
-        let mut pause = lock(&self.pause);
+        let mut state = lock(&self.state);
         let now = self.time.now();
-        if now < pause.until {
-            return Err(pause.until - now);
+        if now < state.paused_until {
+            return Err(state.paused_until - now);
         }
-        if std::mem::take(&mut pause.empties) {
+        if std::mem::take(&mut state.empties) {
             // The first after a pause finds out whether it is over; the rest follow at the usual pace.
             while self.limiter.check().is_ok() {}
+            state.left = (0.0, now);
             return Ok(());
         }
-        self.limiter.check().map_err(|not_until| not_until.wait_time_from(now.into()))
+        let taken = self.limiter.check();
+        state.left = (taken.as_ref().map_or(0.0, |left| left.remaining_burst_capacity().into()), now);
+        taken.map(|_| ()).map_err(|not_until| not_until.wait_time_from(now.into()))
     }
 
     /// The category pauses, each time in a row for twice as long. What was sent before a pause began tells nothing new.
     fn refused(&self, sent: Duration) {
-        let mut pause = lock(&self.pause);
-        if sent < pause.until {
+        let mut state = lock(&self.state);
+        if sent < state.paused_until {
             return;
         }
         let first = Duration::from_secs_f64(1.0 / self.refill);
-        pause.until = self.time.now() + first.saturating_mul(2_u32.saturating_pow(pause.refusals)).min(LONGEST_PAUSE);
-        pause.refusals += 1;
-        pause.empties = true;
+        let length = first.saturating_mul(2_u32.saturating_pow(state.refusals)).min(LONGEST_PAUSE);
+        state.paused_until = self.time.now() + length;
+        state.refusals += 1;
+        state.empties = true;
+    }
+
+    fn has_taken(&self, trip: Duration) {
+        let mut state = lock(&self.state);
+        state.longest_trip = state.longest_trip.max(trip);
+    }
+
+    fn longest_trip(&self) -> Duration {
+        lock(&self.state).longest_trip
     }
 
     fn let_through(&self, sent: Duration) {
-        let mut pause = lock(&self.pause);
-        if sent >= pause.until {
-            pause.refusals = 0;
+        let mut state = lock(&self.state);
+        if sent >= state.paused_until {
+            state.refusals = 0;
         }
     }
 
     /// Whether the last in line has to wait for long.
     fn lasts_long(&self) -> bool {
-        let pause = lock(&self.pause).until.saturating_sub(self.time.now());
-        let before = f64::from(self.in_line.load(Ordering::Relaxed)) / self.ours;
-        self.time.real(pause + Duration::from_secs_f64(before)) >= WORTH_TELLING
+        let state = lock(&self.state);
+        let now = self.time.now();
+        let pause = state.paused_until.saturating_sub(now);
+        let (left, since) = state.left;
+        let left = if state.empties { 0.0 } else { (left + now.saturating_sub(since).as_secs_f64() * self.ours).min(self.burst) };
+        let missing = (f64::from(self.in_line.load(Ordering::Relaxed)) - left).max(0.0);
+        self.time.real(pause + Duration::from_secs_f64(missing / self.ours)) >= WORTH_TELLING
     }
 
     fn reason(&self) -> String {
         let Self { name, refill, ours, .. } = self;
-        if lock(&self.pause).refusals > 0 {
+        if lock(&self.state).refusals > 0 {
             return format!("waits for its turn: AWS throttles {name}, which others in the account use too");
         }
         match ours < refill {
@@ -280,10 +308,15 @@ trait Time: Send + Sync {
     /// Since the run began.
     fn now(&self) -> Duration;
 
-    fn sleep(&self, length: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    /// The round trips of requests tell how much longer it has to be.
+    fn sleep(&self, length: Duration, longest_trip: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
     /// How long that takes by the clock on the wall.
     fn real(&self, length: Duration) -> Duration;
+}
+
+fn slack(longest_trip: Duration) -> Duration {
+    longest_trip.clamp(LEAST_SLACK, MOST_SLACK)
 }
 
 struct RealTime {
@@ -296,8 +329,8 @@ impl Time for RealTime {
         self.start.elapsed().mul_f64(self.scale)
     }
 
-    fn sleep(&self, length: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(tokio::time::sleep(self.real(length) + SLACK))
+    fn sleep(&self, length: Duration, longest_trip: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(tokio::time::sleep(self.real(length) + slack(self.real(longest_trip))))
     }
 
     fn real(&self, length: Duration) -> Duration {
@@ -344,7 +377,7 @@ mod tests {
             *lock(&self.0)
         }
 
-        fn sleep(&self, length: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        fn sleep(&self, length: Duration, _longest_trip: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
             let time = self.clone();
             Box::pin(async move { *lock(&time.0) += length })
         }
@@ -520,6 +553,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_waited_goes_later_by_what_requests_are_on_their_way() {
+        let (pace, time) = pace(1.0);
+        let answered = |action: &str, milliseconds: u64| {
+            let sent = pace.now();
+            time.pass(milliseconds as f64 / 1000.0);
+            pace.answered(&place("1"), "elasticloadbalancing", action, sent, false);
+        };
+        let slacks = |action: &str| -> Vec<u128> {
+            let buckets = pace.buckets(&place("1"), "elasticloadbalancing", action);
+            buckets.iter().map(|bucket| slack(bucket.longest_trip()).as_millis()).collect()
+        };
+        assert_eq!(slacks("CreateRule"), [100, 100]);
+        answered("CreateRule", 300);
+        answered("CreateRule", 30);
+        assert_eq!(slacks("CreateRule"), [300, 300]);
+        assert_eq!(slacks("DescribeRules"), [100, 300]);
+        answered("DescribeRules", 2000);
+        assert_eq!(slacks("DescribeRules"), [1000, 1000]);
+    }
+
+    #[tokio::test]
     async fn no_pause_is_longer_than_half_a_minute() {
         let (pace, time) = pace(1.0);
         for _ in 0..20 {
@@ -550,6 +604,24 @@ mod tests {
         pace.answered(&place("1"), "ec2", "CreateVpcEndpoint", pace.now(), true);
         turn("ec2", "CreateVpcEndpoint").await;
         assert_eq!(told.take()[0], "waits for its turn: AWS throttles CreateVpcEndpoint, which others in the account use too");
+    }
+
+    /// It is behind others for a moment, and there is a token for it.
+    #[tokio::test]
+    async fn who_is_behind_others_is_told_only_where_the_bucket_will_be_empty() {
+        let told = Arc::new(Told::default());
+        let (pace, _) = pace(1.0);
+        let bucket = pace.buckets(&place("1"), "ec2", "CreateVpcEndpoint").remove(0);
+        let first = bucket.line.lock().await;
+        let here = place("1");
+        let turns = (0..6).map(|_| on_behalf_of(told.clone(), pace.turn(&here, "ec2", "CreateVpcEndpoint")));
+        let mut turns = Box::pin(join_all(turns));
+        assert!(futures::poll!(&mut turns).is_pending());
+        let reason = "waits for its turn: AWS takes 0.3 CreateVpcEndpoint a second";
+        assert_eq!(told.take(), ["waits", "waits", "waits", "waits", reason, reason]);
+        drop(first);
+        turns.await;
+        assert_eq!(told.take(), ["starts"; 6]);
     }
 
     #[tokio::test]

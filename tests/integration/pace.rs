@@ -11,7 +11,7 @@ use crate::project::{Project, Run};
 use crate::scenes::{all, applied_tier, cell, made_group, quick, standing, tenant, tier};
 
 /// The clock of the rates, of the bed's and of tierctl's, runs so much faster than time.
-const TIME_SCALE: f64 = 10.0;
+const TIME_SCALE: f64 = 5.0;
 /// More than the bucket of clusters holds, which is 20.
 const TENANTS: usize = 30;
 
@@ -62,7 +62,7 @@ fn an_onboarding_at_the_published_pace_is_not_refused() {
     throttle(&mut project, &account, TIME_SCALE);
     onboard_many(&project).ended(0);
     assert_eq!(all(&standing(&account), "clusters").len(), TENANTS);
-    // One may reach the bed sooner after its time than one before it did.
+    // On a busy machine one may be a long time on its way to the bed, and the next not.
     assert!(refused(&account) <= 2, "{:?}", bed().get(&format!("/testbed/accounts/{account}"))["refused"]);
     project.assert_plan_is_empty();
 }
