@@ -9,7 +9,7 @@ CARGO ?= cargo
 # One place for builds: the AWS SDK takes minutes to compile.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test rules check bench converge fuzz docs clean
+.PHONY: demo test sample rules check bench converge fuzz docs clean
 
 demo: $(VENV)/ready
 	@test -e $(TARGET)/debug/tierctl || echo "The first build compiles the AWS SDK: 5 minutes on two cores, later ones seconds."
@@ -18,7 +18,13 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(CARGO) test
-	PYTHONPATH=tests TIERCTL=$(TARGET)/debug/tierctl $(PYTHON) -m pytest -q tests/testbed/tests tests/convergence/tests
+	PYTHONPATH=tests TIERCTL=$(abspath $(TARGET)/debug/tierctl) $(PYTHON) -m pytest -q tests/testbed/tests tests/convergence/tests \
+		--ignore tests/convergence/tests/test_sample.py
+
+# A fixed sample of `make converge`, in some five minutes.
+sample: $(VENV)/ready
+	$(CARGO) build
+	PYTHONPATH=tests TIERCTL=$(abspath $(TARGET)/debug/tierctl) $(PYTHON) -m pytest -q tests/convergence/tests/test_sample.py
 
 # Shows that each rule of the emulated AWS matters: a product test passes with it and fails without it.
 # `make rules ARGUMENTS="pages role-delay"` does so for some.

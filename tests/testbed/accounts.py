@@ -110,8 +110,9 @@ class Account:
     def move(self) -> None:
         """Goes on in the running loop, where another had it: what is to come still comes, and nobody is held."""
         self.hung.clear()
-        self.hung_changed, self.released = asyncio.Event(), asyncio.Event()
+        self.hung_changed, self.released, self.alone_released = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.released.set()
+        self.alone_released.set()
         timers, self._timers = self._timers, {}
         for handle, then in timers.items():
             self.after(max(handle.when() - now(), 0.000_001), then)
