@@ -112,7 +112,6 @@ class Account:
         self.hung.clear()
         self.hung_changed, self.released, self.alone_released = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.released.set()
-        self.alone_released.set()
         timers, self._timers = self._timers, {}
         for handle, then in timers.items():
             self.after(max(handle.when() - now(), 0.000_001), then)
