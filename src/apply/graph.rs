@@ -43,7 +43,7 @@ pub(super) struct Work {
     pub(super) desired: Option<Desired>,
     pub(super) live: Option<Live>,
     pub(super) changed: BTreeSet<String>,
-    /// Ids of what the plan knows under this identity.
+    /// Ids of what the plan knows under this identity, and of what of its kind leaves its scope.
     pub(super) known: BTreeSet<String>,
 }
 
@@ -54,6 +54,8 @@ pub(super) struct Graph {
     /// For each node the change or the wait that it comes from.
     sources: Vec<Source>,
     known: BTreeMap<Key, BTreeSet<String>>,
+    /// Ids of what is deleted, by scope and kind: something else may take over from it.
+    leaving: BTreeMap<(Scope, Kind), BTreeSet<String>>,
 }
 
 #[derive(Clone, Copy)]
@@ -65,8 +67,12 @@ enum Source {
 impl Graph {
     /// Without `wait` nothing is only waited for.
     pub(super) fn new(plan: &Plan, wait: bool) -> Self {
-        let mut graph = Self { nodes: Vec::new(), needs: Vec::new(), sources: Vec::new(), known: BTreeMap::new() };
-        for (key, live) in plan.changes.iter().filter_map(|change| Some((change.key()?, change.live.as_ref()?))) {
+        let mut graph = Self { nodes: Vec::new(), needs: Vec::new(), sources: Vec::new(), known: BTreeMap::new(), leaving: BTreeMap::new() };
+        for change in &plan.changes {
+            let (Some(key), Some(live)) = (change.key(), &change.live) else { continue };
+            if change.action == Action::Delete {
+                graph.leaving.entry((key.scope.clone(), key.kind)).or_default().insert(live.id.clone());
+            }
             graph.known.entry(key).or_default().insert(live.id.clone());
         }
         let (mut makes, mut removes) = (BTreeMap::new(), BTreeMap::new());
@@ -110,6 +116,13 @@ impl Graph {
         self.nodes.len() - 1
     }
 
+    /// What the plan knows that may be taken for this thing, or that it may take over from.
+    fn known_to(&self, key: &Key) -> BTreeSet<String> {
+        let same = self.known.get(key).into_iter().flatten();
+        let leaving = self.leaving.get(&(key.scope.clone(), key.kind)).into_iter().flatten();
+        same.chain(leaving).cloned().collect()
+    }
+
     pub(super) fn work(&self, plan: &Plan, index: usize) -> Work {
         let node = self.nodes[index].clone();
         match self.sources[index] {
@@ -120,13 +133,13 @@ impl Graph {
                     desired: Some(wait.desired.clone()),
                     live: Some(wait.live.clone()),
                     changed: BTreeSet::new(),
-                    known: BTreeSet::new(),
+                    known: self.known_to(&wait.desired.key),
                 }
             }
             Source::Change(change) => {
                 let change = &plan.changes[change];
                 let changed = change.fields.iter().map(|field| field.path.clone()).collect();
-                let known = change.key().and_then(|key| self.known.get(&key)).cloned().unwrap_or_default();
+                let known = change.key().map(|key| self.known_to(&key)).unwrap_or_default();
                 Work { node, desired: change.desired.clone(), live: change.live.clone(), changed, known }
             }
         }

@@ -159,9 +159,10 @@ pub(super) async fn plan_offboarding(tiers: &[&TierSpec], leavers: &[Leaver], ac
         scope.without.insert(Kind::InternetGateway);
     });
     let live = live::read(&requests).await?;
-    let intent = intent::offboard(&groups, leavers, &live)
+    let (intent, blocked) = intent::offboard(&groups, leavers, &live)
         .map_err(|several| Failure::usage(several.to_string(), "say which one is meant with `--tier`"))?;
-    let plan = plan::calculate(&[], &live, &intent);
+    let mut plan = plan::calculate(&[], &live, &intent);
+    plan.add(blocked, Vec::new());
     Ok(Planned { plan, notes: PlanNotes::default(), sessions, live, facts: Facts::default() })
 }
 

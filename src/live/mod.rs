@@ -85,15 +85,17 @@ async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Re
     Ok(())
 }
 
-/// Reads whose the rules are whose tags were left out: those that are no tenant's of theirs do not count as one.
+/// Reads whose the rules are whose tags were left out: from now on each counts in the infra group of its tenant only, and
+/// one that is no tenant's in none.
 pub async fn tell_tenants_rules(readers: &BTreeMap<Place, Reader>, live: &mut [Live]) -> Result<(), AwsError> {
     for (place, reader) in readers {
         let unread = |item: &&Live| item.fields.contains_key(listener_rule::TAGS_UNREAD) && item.place == *place;
         let arns: Vec<String> = live.iter().filter(unread).map(|item| item.id.clone()).collect();
         let tags = elb_tags::read(reader, &arns).await?;
-        let is_a_tenants = |arn: &str| tags.get(arn).is_some_and(|tags| Key::from_tags(Kind::ListenerRule, tags).is_some());
-        for item in live.iter_mut().filter(|item| arns.contains(&item.id) && !is_a_tenants(&item.id)) {
-            item.fields.remove(listener_rule::TAGS_UNREAD);
+        for item in live.iter_mut().filter(|item| arns.contains(&item.id)) {
+            let owner = tags.get(&item.id).and_then(|tags| Key::from_tags(Kind::ListenerRule, tags));
+            let group = owner.map(|key| key.scope.without_tenant().to_string());
+            item.fields.insert(listener_rule::TAGS_UNREAD.into(), group.into());
         }
     }
     Ok(())

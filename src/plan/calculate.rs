@@ -10,7 +10,7 @@ use super::{Action, Change, Intent, Plan, Subject, Treatment, Unclaimed, Wait, o
 use crate::estate::names;
 use crate::resources::Kind;
 use crate::resources::listener_rule;
-use crate::resources::model::{Condition, Desired, Fields, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_REVISION, choices, references};
+use crate::resources::model::{Condition, Desired, Fields, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_PREFIX, TAG_REVISION, choices, references};
 
 /// Why a role of ours under another name is not replaced.
 const ANOTHER_PLACE: &str = "its name stands for partition, account, Region and infra group, and one of these has changed: that is another \
@@ -383,7 +383,7 @@ impl<'a> Calculation<'a> {
         }
         let tags = desired.key.tags();
         let agrees = |live: &Live| {
-            let mut ours = live.tags.iter().filter(|(key, _)| key.starts_with("tierctl:")).peekable();
+            let mut ours = live.tags.iter().filter(|(key, _)| key.starts_with(TAG_PREFIX)).peekable();
             ours.peek().is_some() && ours.all(|(key, value)| tags.get(key).is_none_or(|wanted| wanted == value))
         };
         let found = self
@@ -663,8 +663,16 @@ impl<'a> Calculation<'a> {
         let tenants: BTreeSet<String> =
             self.tenants.iter().filter(|(group, _)| concerns(group)).flat_map(|(_, tenants)| tenants.iter().cloned()).collect();
         if let Some(first) = tenants.first() {
+            // Tenants are looked for in the infra groups that have a spec.
+            let lost = self.tenants.iter().find(|(group, tenants)| {
+                concerns(group) && !tenants.is_empty() && !self.intent.named.contains(group)
+            });
+            let way = match lost {
+                Some((group, _)) => format!("Put {group} back into the spec with `retired: true`, then offboard them"),
+                None => "Offboard them first".to_string(),
+            };
             return Some(format!(
-                "{} in {} ({}). Offboard them first: `tierctl offboard {first} --tier {}`",
+                "{} in {} ({}). {way}: `tierctl offboard {first} --tier {}`",
                 count(tenants.len(), "tenant lives", "tenants live"),
                 if self.intent.removes_tier { "the tier" } else { "it" },
                 some_of(&tenants),
@@ -701,6 +709,9 @@ impl<'a> Calculation<'a> {
                 held.entry(change.scope.clone()).or_insert(what);
             } else if let Some(key) = needed.or_else(missing) {
                 held.entry(change.scope.clone()).or_insert_with(|| format!("{key} cannot be made"));
+            } else if let Some(cause) = self.held.get(&group).filter(|_| change.action == Action::Replace) {
+                // It would be made for what the infra group does not become.
+                held.entry(change.scope.clone()).or_insert_with(|| cause.clone());
             }
         }
         // A route that is not let go cannot be taken over.
@@ -973,6 +984,18 @@ mod tests {
         assert!(plan.changes.is_empty() && plan.waits.len() == 1, "{:?}", plan.changes);
         let plan = calculate(&wanted, &[old, new], &managed(&[group()]));
         assert_eq!((plan.changes.len(), plan.changes[0].action), (1, Action::Delete));
+    }
+
+    #[test]
+    fn tenants_are_not_made_anew_for_what_their_tier_does_not_become() {
+        let (vpc, acme) = (Key::new(&group(), Kind::Vpc, "vpc"), tenant::target_group(&group().with_tenant("acme")));
+        let there = [live(&vpc, "vpc-1", json!({ "cidr_block": "10.0.0.0/16" })), live(&acme, "tg-1", json!({ "port": 8080 }))];
+        let wanted =
+            |block: &str| [desired(vpc.clone(), json!({ "cidr_block": block })), desired(acme.clone(), json!({ "port": 8081 }))];
+        let intent = managed(&[vpc.scope.clone(), acme.scope.clone()]);
+        let actions = |plan: Plan| plan.changes.iter().map(|change| change.action).collect::<Vec<_>>();
+        assert_eq!(actions(calculate(&wanted("10.0.0.0/16"), &there, &intent)), [Action::Replace]);
+        assert_eq!(actions(calculate(&wanted("10.1.0.0/16"), &there, &intent)), [Action::Blocked, Action::Blocked]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::resources::Resource;
 use crate::resources::listener_rule;
-use crate::resources::model::{Desired, Field, Fields, Live, Tags, choices, reference};
+use crate::resources::model::{Desired, Field, Fields, Live, TAG_PREFIX, Tags, choices, reference};
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,7 +55,7 @@ pub fn creation(desired: &Desired) -> Vec<FieldChange> {
         .iter()
         .filter(|(name, value)| is_field(name) && !unset(value))
         .map(|(name, value)| change(name, &Value::Null, value, false));
-    let tags = desired.tags.iter().filter(|(key, _)| !key.starts_with("tierctl:"));
+    let tags = desired.tags.iter().filter(|(key, _)| !key.starts_with(TAG_PREFIX));
     fields.chain(tags.map(|(key, value)| change(&format!("tags.{key}"), &Value::Null, &Value::String(value.clone()), false))).collect()
 }
 

@@ -8,7 +8,7 @@ use super::placement::{self, Placed, Placement};
 use super::{Change, Intent, Subject, Treatment};
 use crate::estate::{self, Facts, Group, infra_group, names, tenant};
 use crate::resources::Kind;
-use crate::resources::model::{Desired, Id, Live, Scope};
+use crate::resources::model::{Desired, Id, Live, Scope, TAG_PREFIX};
 use crate::spec::Specs;
 use crate::spec::model::{TenantSpec, TierSpec};
 
@@ -293,19 +293,46 @@ impl fmt::Display for Ambiguous {
     }
 }
 
-/// The removal of tenants, wherever in these infra groups they live.
-pub fn offboard(groups: &[Group<'_>], leavers: &[Leaver], live: &[Live]) -> Result<Intent, Ambiguous> {
+/// The removal of tenants, wherever in these infra groups they live; and those that cannot go, each with the reason.
+pub fn offboard(groups: &[Group<'_>], leavers: &[Leaver], live: &[Live]) -> Result<(Intent, Vec<Change>), Ambiguous> {
     let named: BTreeSet<Scope> = groups.iter().map(Group::scope).collect();
     let living: BTreeSet<Scope> =
         live.iter().filter_map(Live::owner).map(|key| key.scope).filter(|scope| named.contains(&scope.without_tenant())).collect();
     let mut intent = Intent { named, ..Intent::default() };
+    let mut blocked = Vec::new();
     for leaver in leavers {
-        let homes: Vec<&Scope> = living.iter().filter(|scope| leaver.is_at(scope)).collect();
-        let tiers: BTreeSet<String> = homes.iter().map(|scope| scope.tier.clone()).collect();
+        let stripped: BTreeMap<Scope, Change> = groups.iter().filter_map(|group| stripped_cluster(*group, leaver, live)).collect();
+        let is_home = |scope: &&Scope| leaver.is_at(scope) && !stripped.contains_key(*scope);
+        let tiers: BTreeSet<&String> =
+            living.iter().filter(|scope| leaver.is_at(scope)).chain(stripped.keys()).map(|scope| &scope.tier).collect();
         if tiers.len() > 1 {
-            return Err(Ambiguous { tenant: leaver.tenant.clone(), tiers });
+            return Err(Ambiguous { tenant: leaver.tenant.clone(), tiers: tiers.into_iter().cloned().collect() });
         }
-        intent.scopes.extend(homes.into_iter().map(|scope| (scope.clone(), Treatment::Remove)));
+        intent.scopes.extend(living.iter().filter(is_home).map(|scope| (scope.clone(), Treatment::Remove)));
+        blocked.extend(stripped.into_values());
     }
-    Ok(intent)
+    Ok((intent, blocked))
+}
+
+/// A leaver whose cluster has lost tags. Its service, which runs in there, would be left behind.
+fn stripped_cluster(group: Group<'_>, leaver: &Leaver, live: &[Live]) -> Option<(Scope, Change)> {
+    let scope = group.scope().with_tenant(&leaver.tenant);
+    let name = names::cluster(group, &leaver.tenant);
+    let holds_name = |item: &&Live| item.kind == Kind::Cluster && item.place == group.place() && item.name.as_deref() == Some(&name);
+    let cluster = live.iter().find(holds_name).filter(|item| item.owner().is_none() && leaver.is_at(&scope))?;
+    // One without any tag of ours is another team's, unless the rest of the tenant is there.
+    let lives_here = live.iter().filter_map(Live::owner).any(|key| key.scope == scope);
+    if !lives_here && !cluster.tags.keys().any(|key| key.starts_with(TAG_PREFIX)) {
+        return None;
+    }
+    let wanted = tenant::cluster(&scope).tags();
+    let missing = wanted.iter().filter(|(key, value)| cluster.tags.get(*key) != Some(*value));
+    let missing: Vec<String> = missing.map(|(key, value)| format!("{key}={value}")).collect();
+    let reason = format!(
+        "cluster {name} has its name and lacks tierctl's tags, so that what runs there would be left behind. If it is this tenant's, give \
+         it {} and run again; if not, rename or delete it",
+        missing.join(", ")
+    );
+    let change = Change::blocked(Subject::Tenant, &scope, &leaver.tenant, &group.place(), reason);
+    Some((scope, change))
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
+use serde_json::Value;
 
 use super::{Change, Subject};
 use crate::estate::{Facts, Group, infra_group};
@@ -43,12 +44,9 @@ pub fn places(group: Group<'_>, live: &[Live]) -> Places {
         .iter()
         .filter(|item| item.kind == Kind::ListenerRule && item.text("listener_arn").is_some_and(|arn| listeners.contains(arn)))
         .collect();
-    // Where the tags of rules were not read, each counts as a tenant of ours on a listener of our own.
-    let unread = if group.listener().is_some() {
-        0
-    } else {
-        rules.iter().filter(|rule| rule.fields.contains_key(listener_rule::TAGS_UNREAD)).count()
-    };
+    // Where the tags of rules were not read, each counts as a tenant of this infra group, until it is told whose it is.
+    let may_be_here = |whose: &Value| *whose == Value::Bool(true) || whose.as_str() == Some(scope.to_string().as_str());
+    let unread = rules.iter().filter(|rule| rule.fields.get(listener_rule::TAGS_UNREAD).is_some_and(may_be_here)).count();
     let used = tenants.len() + unread;
     let forwarded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.text("target_group_arn")).collect();
     let targets: usize = live

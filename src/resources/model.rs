@@ -15,6 +15,8 @@ use super::Kind;
 pub type Fields = Map<String, Value>;
 pub type Tags = BTreeMap<String, String>;
 
+/// How the keys of all our tags begin.
+pub const TAG_PREFIX: &str = "tierctl:";
 pub const TAG_TIER: &str = "tierctl:tier";
 pub const TAG_CELL: &str = "tierctl:cell";
 pub const TAG_INFRA_GROUP: &str = "tierctl:infra-group";
@@ -350,7 +352,8 @@ pub struct Wanted {
     pub place: Place,
     pub fields: Fields,
     pub tags: Tags,
-    /// Ids of things of this identity that the plan knows: one to be replaced, or a duplicate.
+    /// Ids of things that the plan knows and that this is not: one of this identity to be replaced, a duplicate, or one of
+    /// this kind and scope that leaves.
     pub known: BTreeSet<String>,
 }
 

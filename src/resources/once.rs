@@ -90,21 +90,30 @@ mod tests {
         }
     }
 
-    /// AWS with so many answers that get lost, each before or after its effect.
+    /// AWS with so many answers that get lost, each before or after its effect, and that lists what is new some looks late.
     struct Aws {
-        there: Mutex<Vec<String>>,
+        /// Each with the looks that do not show it yet.
+        there: Mutex<Vec<(String, usize)>>,
         lost: Mutex<Vec<bool>>,
+        lag: usize,
         sent: Mutex<usize>,
     }
 
     impl Aws {
         fn new(there: &[&str], lost: &[bool]) -> Self {
-            let there = there.iter().map(ToString::to_string).collect();
-            Self { there: Mutex::new(there), lost: Mutex::new(lost.to_vec()), sent: Mutex::new(0) }
+            let there = there.iter().map(|id| (id.to_string(), 0)).collect();
+            Self { there: Mutex::new(there), lost: Mutex::new(lost.to_vec()), lag: 0, sent: Mutex::new(0) }
+        }
+
+        fn lagging(self, lag: usize) -> Self {
+            Self { lag, ..self }
         }
 
         async fn look(&self) -> Result<Vec<String>, AwsError> {
-            Ok(self.there.lock().unwrap().clone())
+            let mut there = self.there.lock().unwrap();
+            let shown = there.iter().filter(|(_, looks)| *looks == 0).map(|(id, _)| id.clone()).collect();
+            there.iter_mut().for_each(|(_, looks)| *looks = looks.saturating_sub(1));
+            Ok(shown)
         }
 
         async fn send(&self) -> Result<String, AwsError> {
@@ -113,7 +122,7 @@ mod tests {
             let id = format!("vpc-{sent}");
             let lost = self.lost.lock().unwrap().pop();
             if lost != Some(false) {
-                self.there.lock().unwrap().push(id.clone());
+                self.there.lock().unwrap().push((id.clone(), self.lag));
             }
             match lost {
                 Some(_) => Err(AwsError::new("ec2:CreateVpc", "vpc", Class::Unreachable, "no answer")),
@@ -131,6 +140,20 @@ mod tests {
         let aws = Aws::new(&[], &[true]);
         assert_eq!(aws.make(&[]).await.unwrap(), "vpc-1");
         assert_eq!(*aws.sent.lock().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn it_is_looked_for_as_long_as_its_listing_may_take() {
+        let aws = Aws::new(&[], &[true]).lagging(LOOKS.len());
+        assert_eq!(aws.make(&[]).await.unwrap(), "vpc-1");
+        assert_eq!(*aws.sent.lock().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn of_two_new_ones_everybody_takes_the_same() {
+        for there in [["vpc-a", "vpc-b"], ["vpc-b", "vpc-a"]] {
+            assert_eq!(Aws::new(&there, &[]).make(&[]).await.unwrap(), "vpc-a");
+        }
     }
 
     #[tokio::test]

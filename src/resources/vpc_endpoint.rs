@@ -97,7 +97,7 @@ impl Resource for VpcEndpoints {
         if shape.is_interface() {
             let private_dns = shape.private_dns_enabled
                 && !requires_acceptance(aws, &shape).await?
-                && predecessor(aws, &shape, &wanted.key, None).await?.is_none();
+                && predecessor(aws, &shape, wanted, None).await?.is_none();
             request = request
                 .set_subnet_ids(Some(known(&shape.subnet_ids)?))
                 .set_security_group_ids(Some(known(&shape.security_group_ids)?))
@@ -147,7 +147,7 @@ impl Resource for VpcEndpoints {
         let is_accepted = !matches!(condition, Condition::Blocked(_));
         let modification = Modification::between(&shape_of(aws.place(), &endpoint), &shape, changed, is_accepted)?;
         match modification.private_dns {
-            Some(true) => take_over_name(aws, &live.id, &shape, &wanted.key, modification).await?,
+            Some(true) => take_over_name(aws, &live.id, &shape, wanted, modification).await?,
             _ => modify(aws, &live.id, &shape, modification).await?,
         }
         Ok(live.id.clone())
@@ -185,7 +185,7 @@ impl Resource for VpcEndpoints {
         match describe(aws, id).await? {
             Some(endpoint) if endpoint.private_dns_enabled() != Some(true) => {
                 let on = Modification { private_dns: Some(true), ..Modification::default() };
-                take_over_name(aws, id, &shape, &wanted.key, on).await.map(|()| true)
+                take_over_name(aws, id, &shape, wanted, on).await.map(|()| true)
             }
             _ => Ok(false),
         }
@@ -375,8 +375,8 @@ fn dns_options(service_name: &str) -> Option<DnsOptionsSpecification> {
 }
 
 /// Turns private DNS on, after it was turned off at the endpoint that this one replaces.
-async fn take_over_name(aws: &Writer, id: &str, shape: &VpcEndpoint, key: &Key, change: Modification) -> Result<(), AwsError> {
-    let predecessor = predecessor(aws, shape, key, Some(id)).await?;
+async fn take_over_name(aws: &Writer, id: &str, shape: &VpcEndpoint, wanted: &Wanted, change: Modification) -> Result<(), AwsError> {
+    let predecessor = predecessor(aws, shape, wanted, Some(id)).await?;
     if let Some(predecessor) = &predecessor {
         modify(aws, predecessor, shape, Modification { private_dns: Some(false), ..Modification::default() }).await?;
     }
@@ -410,23 +410,37 @@ async fn services(aws: &Reader, names: BTreeSet<&str>, regions: BTreeSet<&str>) 
 }
 
 /// The endpoint that another one is to replace, if it answers to a private DNS name: the new one gets the name when it
-/// is ready, so that the tasks are without it for a moment only. AWS's own services have one endpoint for a name, which
+/// is ready, so that the tasks are without it for a moment only. It has the same identity, or is that of a downstream
+/// which leaves the spec while this one comes with the same name. AWS's own services have one endpoint for a name, which
 /// is never replaced in its VPC.
-async fn predecessor(aws: &Reader, shape: &VpcEndpoint, key: &Key, successor: Option<&str>) -> Result<Option<String>, AwsError> {
+async fn predecessor(aws: &Reader, shape: &VpcEndpoint, wanted: &Wanted, successor: Option<&str>) -> Result<Option<String>, AwsError> {
     if !shape.service_name.contains(PROVIDED) {
         return Ok(None);
     }
     let vpc_id = shape.vpc_id.known()?;
     let request = aws.ec2().describe_vpc_endpoints().filters(filters::filter("vpc-id", [vpc_id])).max_results(1000);
     let found = request.into_paginator().items().send().try_collect().await.doing("ec2:DescribeVpcEndpoints", vpc_id)?;
-    let is_it = |endpoint: &&Ec2VpcEndpoint| {
-        endpoint.private_dns_enabled() == Some(true)
-            && endpoint.vpc_endpoint_id() != successor
-            && !is_in(endpoint, &State::Deleting)
-            && !is_in(endpoint, &State::Deleted)
-            && Key::from_tags(Kind::VpcEndpoint, &tags::from_ec2(endpoint.tags())).as_ref() == Some(key)
+    let answers: Vec<&Ec2VpcEndpoint> = found
+        .iter()
+        .filter(|endpoint| endpoint.private_dns_enabled() == Some(true) && endpoint.vpc_endpoint_id() != successor)
+        .filter(|endpoint| !is_in(endpoint, &State::Deleting) && !is_in(endpoint, &State::Deleted))
+        .collect();
+    let owner = |endpoint: &Ec2VpcEndpoint| Key::from_tags(Kind::VpcEndpoint, &tags::from_ec2(endpoint.tags()));
+    let id = |endpoint: &&Ec2VpcEndpoint| endpoint.vpc_endpoint_id().unwrap_or_default().to_string();
+    if let Some(own) = answers.iter().find(|endpoint| owner(endpoint).as_ref() == Some(&wanted.key)) {
+        return Ok(Some(id(own)));
+    }
+    let leaving: Vec<_> = answers.into_iter().filter(|endpoint| wanted.known.contains(&id(endpoint))).collect();
+    if leaving.is_empty() {
+        return Ok(None);
+    }
+    let services = services_of(aws, shape).await?;
+    let names: BTreeSet<&str> = services.iter().filter_map(ServiceDetail::private_dns_name).collect();
+    let has_name = |endpoint: &&Ec2VpcEndpoint| {
+        let mut entries = endpoint.dns_entries().iter().filter_map(|entry| entry.dns_name());
+        entries.any(|name| names.contains(name))
     };
-    Ok(found.iter().find(is_it).and_then(|endpoint| endpoint.vpc_endpoint_id()).map(String::from))
+    Ok(leaving.into_iter().find(has_name).map(|endpoint| id(&endpoint)))
 }
 
 /// Accounts that own the services of these endpoints. They only make a message clearer, so that a refusal (somebody
@@ -449,12 +463,15 @@ async fn requires_acceptance(aws: &Reader, shape: &VpcEndpoint) -> Result<bool, 
     if !shape.service_name.contains(PROVIDED) {
         return Ok(false);
     }
+    Ok(services_of(aws, shape).await?.iter().any(|service| service.acceptance_required() == Some(true)))
+}
+
+/// The service of an endpoint. That there is none is better said about the endpoint itself.
+async fn services_of(aws: &Reader, shape: &VpcEndpoint) -> Result<Vec<ServiceDetail>, AwsError> {
     let regions = shape.service_region.as_deref().into_iter().collect();
     match services(aws, BTreeSet::from([shape.service_name.as_str()]), regions).await {
-        Ok(found) => Ok(found.iter().any(|service| service.acceptance_required() == Some(true))),
-        // That there is no such service is better said about the endpoint itself.
-        Err(error) if error.code.as_deref() == Some("InvalidServiceName") => Ok(false),
-        Err(error) => Err(error),
+        Err(error) if error.code.as_deref() == Some("InvalidServiceName") => Ok(Vec::new()),
+        answer => answer,
     }
 }
 

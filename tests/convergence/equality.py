@@ -1,8 +1,9 @@
 """Whether two accounts are equal: the same after ids, ARNs and times have given way to names.
 
-Three things more are no difference. A revision of a task definition may exist that nothing uses, one for each fault. What
+Four things more are no difference. A revision of a task definition may exist that nothing uses, one for each fault. What
 AWS hands out follows from the order of requests, or is its own choice: addresses, and the zone of a task. And so does
-which of several new rules gets which of the lowest free places; the places together have to be the same.
+which of several new rules gets which of the lowest free places; the places together have to be the same. A target that
+drains goes by itself.
 """
 
 from __future__ import annotations
@@ -53,9 +54,11 @@ def account(dump: Dump) -> Account:
     for interface in dump["networkinterfaces"]:
         if interface.get("RequesterId") == "amazon-ecs":
             interface.update(SubnetId="*", AvailabilityZone="*")
-    for target in (one["Target"] for group in dump["targetgroups"] for one in group["Targets"]):
-        if target["Id"] in handed_out:
-            target["AvailabilityZone"] = "*"
+    for group in dump["targetgroups"]:
+        group["Targets"] = [one for one in group["Targets"] if one["TargetHealth"]["State"] != "draining"]
+        for target in (one["Target"] for one in group["Targets"]):
+            if target["Id"] in handed_out:
+                target["AvailabilityZone"] = "*"
     things = canonical(_without(dump, handed_out))
     return Account(things, revisions, {name: sorted(found) for name, found in places.items()})
 

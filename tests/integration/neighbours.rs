@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::bed::bed;
 use crate::project::Project;
 use crate::scenes::{
-    all, applied_tier, bare_tier, blocked, cell, changes, made_group, one, planned, quick, standing, tenant, tenant_of, tier,
+    all, applied_tier, bare_tier, blocked, cell, changes, homes, made_group, one, planned, quick, standing, tenant, tenant_of, tier,
 };
 
 /// Another team's rule on the listener at the first listener of the account, leading to a target group of its own.
@@ -351,6 +351,32 @@ elb.set_rule_priorities(RulePriorities=[dict(RuleArn=rule["RuleArn"], Priority=4
     project.run(&["offboard", "--yes", "acme", "globex", "initech"]).ended(0);
     project.run(&["destroy", "--yes", "--delete-logs", "test"]).ended(0);
     assert_eq!(standing(&account), before);
+}
+
+#[test]
+fn a_full_infra_group_on_another_teams_listener_is_passed_over() {
+    let project = Project::new();
+    let account = bed().account();
+    quick(&account);
+    let network = foreign_network(&account);
+    let theirs = foreign_listener(&account, &network);
+    let group = |name: &str, priorities: &str| {
+        let (vpc, subnets, listener) = (&network["vpc"], &network["subnets"], &theirs["listener"]);
+        format!(
+            "{{name: {name}, vpc: {{id: {vpc}, subnets: {subnets}}}, load_balancer: {{listener: {listener}, priorities: {priorities}}}}}"
+        )
+    };
+    let groups = [group("ig-1", "[100, 199]"), group("ig-2", "[200, 299]")];
+    tier(&project, "test", &[cell("cell-1", &account, &groups)], "tenants: {max_per_infra_group: 1}");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    // Each alone, so that only what it needs is read.
+    for name in ["acme", "globex"] {
+        tenant(&project, name);
+        project.run(&["onboard", "--yes", &format!("tenants/test/{name}.yaml")]).ended(0);
+    }
+    assert_eq!(homes(&project, "test"), ["cell-1/ig-1: acme", "cell-1/ig-2: globex"]);
+    tenant(&project, "initech");
+    project.run(&["onboard", "--yes", "tenants/test/initech.yaml"]).ended(3).says("test/cell-1/ig-2: 1 of 1 places used");
 }
 
 #[test]

@@ -159,6 +159,29 @@ aws("ec2").{change}
 }
 
 #[test]
+fn a_tenant_whose_cluster_lost_a_tag_does_not_go_by_half() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let before = standing(&account);
+    let tags = |call: &str| {
+        let script = format!(r#"{call}(resourceArn=aws("ecs").list_clusters()["clusterArns"][0], "#);
+        bed().boto(&account, &format!("{script}{}", if call.contains("un") { "tagKeys=[\"tierctl:tier\", \"tierctl:cell\"])" } else {
+            "tags=[{\"key\": \"tierctl:tier\", \"value\": \"test\"}, {\"key\": \"tierctl:cell\", \"value\": \"cell-1\"}])"
+        }))
+    };
+    tags("aws(\"ecs\").untag_resource");
+    let stripped = standing(&account);
+    let run = project.run(&["offboard", "--yes", "acme"]).ended(3);
+    run.says("lacks tierctl's tags").says("tierctl:cell=cell-1, tierctl:tier=test");
+    assert_eq!(standing(&account), stripped);
+    tags("aws(\"ecs\").tag_resource");
+    assert_eq!(standing(&account), before);
+    project.run(&["offboard", "--yes", "acme"]).ended(0);
+}
+
+#[test]
 fn what_another_tier_left_behind_is_unclaimed_unless_it_has_a_spec_here() {
     let project = Project::new();
     let account = bed().account();

@@ -123,6 +123,19 @@ fn tier_rows() -> Vec<Row> {
             json!(["{named}", true]),
             json!(["{named-2}", true]),
         ),
+        row(
+            "downstream of a private DNS name",
+            "tiers/heir",
+            "/downstreams/0",
+            json!({ "name": "bidder", "service": "{named}", "port": 8443, "private_dns": true }),
+            json!({ "name": "auction", "service": "{named-2}", "port": 8443, "private_dns": true }),
+        )
+        .plans(["create vpc_endpoint auction", "delete vpc_endpoint bidder"])
+        .reads(
+            "[[name, t.endpoint(name)['ServiceName'], t.endpoint(name)['PrivateDnsEnabled']] for name in t.endpoints()]",
+            json!([["bidder", "{named}", true]]),
+            json!([["auction", "{named-2}", true]]),
+        ),
     ]
 }
 
@@ -219,10 +232,12 @@ fn a_tier_without_tenants_is_made_anew() {
     public["downstreams"] = json!([]);
     let mut named = tier("named", "10.33.0.0/16");
     named["downstreams"] = json!([]);
+    let mut heir = tier("heir", "10.35.0.0/16");
+    heir["downstreams"] = json!([]);
     let mut moved = tier("moved", "10.30.0.0/16");
     moved["cells"][0]["infra_groups"][0]["load_balancer"] =
         json!({ "scheme": "internet-facing", "allow": ["0.0.0.0/0"], "certificate": "{certificate}" });
-    let specs = [("moved", moved), ("public", public), ("named", named), ("wired", tier("wired", "10.34.0.0/16"))];
+    let specs = [("moved", moved), ("public", public), ("named", named), ("heir", heir), ("wired", tier("wired", "10.34.0.0/16"))];
     scene.specs.extend(specs.map(|(name, spec)| (format!("tiers/{name}"), spec)));
     let rows = tier_rows();
     start(&mut scene, &rows);
