@@ -67,7 +67,8 @@ enum Source {
 impl Graph {
     /// Without `wait` nothing is only waited for.
     pub(super) fn new(plan: &Plan, wait: bool) -> Self {
-        let mut graph = Self { nodes: Vec::new(), needs: Vec::new(), sources: Vec::new(), known: BTreeMap::new(), leaving: BTreeMap::new() };
+        let mut graph =
+            Self { nodes: Vec::new(), needs: Vec::new(), sources: Vec::new(), known: BTreeMap::new(), leaving: BTreeMap::new() };
         for change in &plan.changes {
             let (Some(key), Some(live)) = (change.key(), &change.live) else { continue };
             if change.action == Action::Delete {

@@ -69,10 +69,12 @@ pub enum Event {
         reason: String,
         remedy: String,
     },
-    /// No more steps are started, and so many finish.
-    Interrupted {
-        running: usize,
+    /// The run was to stop before the step had written anything.
+    NotBegun {
+        node: Node,
     },
+    /// No more steps are started, and those that have written finish.
+    Interrupted,
 }
 
 /// A step that did not get done, and why.
@@ -109,6 +111,8 @@ struct Shared {
     permits: Arc<Semaphore>,
     events: mpsc::UnboundedSender<Event>,
     deadline: Instant,
+    /// No step writes its first from now on.
+    stop: CancellationToken,
     wait: bool,
 }
 
@@ -140,6 +144,7 @@ pub async fn run(
         permits: Arc::new(Semaphore::new(options.parallelism.max(1))),
         events,
         deadline: Instant::now() + options.timeout,
+        stop: interrupt.stop.clone(),
         wait: options.wait,
     });
     let mut outcome = Outcome::default();
@@ -176,7 +181,7 @@ pub async fn run(
             }
             () = interrupt.stop.cancelled(), if !is_told => {
                 is_told = true;
-                shared.send(Event::Interrupted { running: running.len() });
+                shared.send(Event::Interrupted);
             }
             // Made, and still on its way to being ready: what needs only that it exists can start.
             Some(index) = made.recv() => {
@@ -199,6 +204,9 @@ pub async fn run(
                     Ended::Done => {
                         done.insert(index);
                         outcome.done.push(node);
+                    }
+                    Ended::NotBegun => {
+                        left.insert(index);
                     }
                     Ended::Held(reason, remedy) => {
                         outcome.held.push(Undone { node, reason, remedy });

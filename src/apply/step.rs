@@ -29,6 +29,8 @@ pub(super) enum Ended {
     Held(String, String),
     /// Reason and remedy.
     Failed(String, String),
+    /// The run was to stop before anything was written.
+    NotBegun,
 }
 
 impl From<AwsError> for Ended {
@@ -42,13 +44,21 @@ pub(super) async fn run(shared: &Shared, work: Work, made: &(dyn Fn() + Send + S
     let started = Instant::now();
     let node = work.node.clone();
     shared.send(Event::Started { node: node.clone() });
-    let ended = match turn::of_step(&node, carry_out(shared, work, made)).await {
-        Ok(ended) | Err(ended) => ended,
-    };
+    let ended = turn::of_step(&node, async {
+        tokio::select! {
+            biased;
+            () = turn::stops_unwritten(&shared.stop), if node.verb != Verb::Await => Ended::NotBegun,
+            ended = carry_out(shared, work, made) => match ended {
+                Ok(ended) | Err(ended) => ended,
+            },
+        }
+    })
+    .await;
     shared.send(match &ended {
         Ended::Done => Event::Finished { node, took: started.elapsed() },
         Ended::Held(reason, _) => Event::Held { node, reason: reason.clone() },
         Ended::Failed(reason, remedy) => Event::Failed { node, reason: reason.clone(), remedy: remedy.clone() },
+        Ended::NotBegun => Event::NotBegun { node },
     });
     ended
 }
@@ -187,7 +197,10 @@ async fn update(
     let missing = wanted.tags.iter().filter(|(key, value)| live.tags.get(*key) != Some(*value));
     let missing: Tags = missing.map(|(key, value)| (key.clone(), value.clone())).collect();
     if resource.is_tagged() && !missing.is_empty() {
-        limited(shared, tags::add(writer, live, &missing)).await?;
+        let mut pause = Pause::new(shared, node);
+        while let Err(error) = limited(shared, tags::add(writer, live, &missing)).await {
+            pause.after(error).await?;
+        }
     }
     Ok(id)
 }

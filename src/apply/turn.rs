@@ -1,11 +1,14 @@
 //! A step among others: each of its requests holds a permit while it is under way, and none while it waits for its turn at
 //! AWS's pace, or for anything else.
 
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{Event, Node, Shared};
 use crate::aws::Requester;
@@ -19,11 +22,21 @@ struct Step {
     node: Node,
     /// What it was last said to wait for.
     waits_for: Mutex<Option<String>>,
+    /// Whether it has sent anything that AWS may have carried out.
+    has_written: AtomicBool,
 }
 
 /// Says whose step it is that waits, if a request in this future has to.
 pub(super) async fn of_step<F: Future>(node: &Node, work: F) -> F::Output {
-    STEP.scope(Arc::new(Step { node: node.clone(), waits_for: Mutex::default() }), work).await
+    STEP.scope(Arc::new(Step { node: node.clone(), waits_for: Mutex::default(), has_written: AtomicBool::new(false) }), work).await
+}
+
+/// Ends when steps are to stop and the step of this task has written nothing; then it can be dropped.
+pub(super) async fn stops_unwritten(stop: &CancellationToken) {
+    stop.cancelled().await;
+    if STEP.try_with(|step| step.has_written.load(Ordering::Relaxed)).unwrap_or(true) {
+        pending::<()>().await;
+    }
 }
 
 /// Takes note of what the step of this task says that it waits for.
@@ -77,8 +90,11 @@ impl Requester for Permits {
         }
     }
 
-    async fn starts(&self) {
+    async fn starts(&self, is_write: bool) {
         let permit = self.all.clone().acquire_owned().await.ok();
+        if let Some(step) = self.step.as_ref().filter(|_| is_write) {
+            step.has_written.store(true, Ordering::Relaxed);
+        }
         let mut state = lock(&self.state);
         state.held.extend(permit);
         if std::mem::take(&mut state.is_told) {
@@ -120,6 +136,7 @@ mod tests {
             permits: Arc::new(Semaphore::new(1)),
             events,
             deadline: Instant::now() + Duration::from_secs(60),
+            stop: CancellationToken::new(),
             wait: true,
         };
         (shared, told)
@@ -144,8 +161,8 @@ mod tests {
         let (one, other) = (Permits::new(&shared), Permits::new(&shared));
         one.waits(None);
         assert_eq!(shared.permits.available_permits(), 1);
-        other.starts().await;
-        let mut starts = one.starts();
+        other.starts(true).await;
+        let mut starts = one.starts(true);
         assert!(futures::poll!(&mut starts).is_pending(), "there is one permit, and the other has it");
         other.ends();
         starts.await;
@@ -159,13 +176,28 @@ mod tests {
     async fn requests_of_one_step_at_once_need_a_permit_each() {
         let (shared, _told) = shared();
         let permits = Permits::new(&shared);
-        permits.starts().await;
-        let mut second = permits.starts();
+        permits.starts(true).await;
+        let mut second = permits.starts(true);
         assert!(futures::poll!(&mut second).is_pending());
         permits.ends();
         second.await;
         permits.ends();
         assert_eq!(shared.permits.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_has_written_is_not_dropped() {
+        let (shared, _told) = shared();
+        shared.stop.cancel();
+        of_step(&node(), async {
+            let mut stopped = Box::pin(stops_unwritten(&shared.stop));
+            Permits::new(&shared).starts(false).await;
+            assert!(futures::poll!(&mut stopped).is_ready());
+            let mut stopped = Box::pin(stops_unwritten(&shared.stop));
+            Permits::new(&shared).starts(true).await;
+            assert!(futures::poll!(&mut stopped).is_pending());
+        })
+        .await;
     }
 
     #[tokio::test]
@@ -175,7 +207,7 @@ mod tests {
             let permits = Permits::new(&shared);
             let waits = async |reason: Option<&str>| {
                 permits.waits(reason.map(String::from));
-                permits.starts().await;
+                permits.starts(true).await;
                 permits.ends();
             };
             waits(Some("waits for its turn")).await;

@@ -126,7 +126,7 @@ mod tests {
             self.0.lock().expect("unpoisoned").push("waits");
         }
 
-        async fn starts(&self) {
+        async fn starts(&self, _is_write: bool) {
             self.0.lock().expect("unpoisoned").push("starts");
         }
 

@@ -18,6 +18,7 @@ use governor::{Quota, RateLimiter};
 use tokio::sync::Mutex as Line;
 use tokio::time::Instant;
 
+use super::calls::is_read;
 use super::rates::{self, Rate};
 use crate::resources::model::Place;
 
@@ -38,8 +39,8 @@ pub trait Requester: Send + Sync {
     /// From now on a request waits for its turn; the reason is given if that takes long. May come again before `starts`.
     fn waits(&self, reason: Option<String>);
 
-    /// A request has its turn, and is sent when this returns.
-    async fn starts(&self);
+    /// A request, which may be a write, has its turn, and is sent when this returns.
+    async fn starts(&self, is_write: bool);
 
     /// A request that was sent has been answered, or will not be.
     fn ends(&self);
@@ -103,7 +104,7 @@ impl Pace {
     pub(super) async fn turn(&self, place: &Place, service: &str, action: &str) -> Result<(), OutOfTime> {
         let buckets = self.buckets(place, service, action);
         let requester = requester();
-        let taken = take(&buckets, requester.as_deref());
+        let taken = take(&buckets, requester.as_deref(), !is_read(action));
         let Some(deadline) = requester.as_ref().and_then(|requester| requester.deadline()) else {
             taken.await;
             return Ok(());
@@ -138,7 +139,7 @@ impl Pace {
 
 /// Takes a token out of each bucket. Who has one and waits for the other, or for its requester, stays first in line: not
 /// more than one token is held back, and they do not go out all at once.
-async fn take(buckets: &[Arc<Bucket>], requester: Option<&dyn Requester>) {
+async fn take(buckets: &[Arc<Bucket>], requester: Option<&dyn Requester>, is_write: bool) {
     let mut lines = Vec::with_capacity(buckets.len());
     for bucket in buckets {
         let line = bucket.line.try_lock().ok();
@@ -160,7 +161,7 @@ async fn take(buckets: &[Arc<Bucket>], requester: Option<&dyn Requester>) {
         lines.push(line);
     }
     if let Some(requester) = requester {
-        requester.starts().await;
+        requester.starts(is_write).await;
     }
 }
 
@@ -424,7 +425,7 @@ mod tests {
             lock(&self.calls).push(reason.unwrap_or_else(|| "waits".into()));
         }
 
-        async fn starts(&self) {
+        async fn starts(&self, _is_write: bool) {
             lock(&self.calls).push("starts".into());
         }
 

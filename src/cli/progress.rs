@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc;
 
 use crate::apply::{Event, Node, Verb};
-use crate::report::{Paint, Phrase, count, duration, shown, thing, tone};
+use crate::report::{Paint, Phrase, duration, shown, thing, tone};
 
 /// How often the live view is drawn again.
 const TICK: Duration = Duration::from_millis(200);
@@ -119,11 +119,14 @@ impl Board {
                 let (style, verb) = finished(node.verb);
                 (style, verb, node, Phrase::new().unit(tone::FAINT, duration(took)))
             }
-            Event::Interrupted { running } => {
-                let steps = count(running, "step that is under way", "steps that are under way");
-                let text = format!("Interrupted: waiting for {steps}, starting no more. Ctrl-C again stops at once.");
+            Event::NotBegun { node } => {
+                self.running.retain(|running| running.node != node);
+                return None;
+            }
+            Event::Interrupted => {
+                let text = "Interrupted: steps that have begun to write are finished, no more are started. Ctrl-C again stops at once.";
                 let mut line = String::new();
-                Phrase::new().words(tone::UPDATE, &text).write(&mut line, &self.paint, 2, 2);
+                Phrase::new().words(tone::UPDATE, text).write(&mut line, &self.paint, 2, 2);
                 return Some(line);
             }
             Event::Held { node, reason } => (tone::UPDATE, "held", node, said(&reason)),

@@ -10,7 +10,9 @@ use super::{Action, Change, Intent, Plan, Subject, Treatment, Unclaimed, Wait, o
 use crate::estate::names;
 use crate::resources::Kind;
 use crate::resources::listener_rule;
-use crate::resources::model::{Condition, Desired, Fields, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_PREFIX, TAG_REVISION, choices, references};
+use crate::resources::model::{
+    Condition, Desired, Fields, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_PREFIX, TAG_REVISION, choices, references,
+};
 
 /// Why a role of ours under another name is not replaced.
 const ANOTHER_PLACE: &str = "its name stands for partition, account, Region and infra group, and one of these has changed: that is another \
@@ -664,9 +666,8 @@ impl<'a> Calculation<'a> {
             self.tenants.iter().filter(|(group, _)| concerns(group)).flat_map(|(_, tenants)| tenants.iter().cloned()).collect();
         if let Some(first) = tenants.first() {
             // Tenants are looked for in the infra groups that have a spec.
-            let lost = self.tenants.iter().find(|(group, tenants)| {
-                concerns(group) && !tenants.is_empty() && !self.intent.named.contains(group)
-            });
+            let lost =
+                self.tenants.iter().find(|(group, tenants)| concerns(group) && !tenants.is_empty() && !self.intent.named.contains(group));
             let way = match lost {
                 Some((group, _)) => format!("Put {group} back into the spec with `retired: true`, then offboard them"),
                 None => "Offboard them first".to_string(),
@@ -990,8 +991,7 @@ mod tests {
     fn tenants_are_not_made_anew_for_what_their_tier_does_not_become() {
         let (vpc, acme) = (Key::new(&group(), Kind::Vpc, "vpc"), tenant::target_group(&group().with_tenant("acme")));
         let there = [live(&vpc, "vpc-1", json!({ "cidr_block": "10.0.0.0/16" })), live(&acme, "tg-1", json!({ "port": 8080 }))];
-        let wanted =
-            |block: &str| [desired(vpc.clone(), json!({ "cidr_block": block })), desired(acme.clone(), json!({ "port": 8081 }))];
+        let wanted = |block: &str| [desired(vpc.clone(), json!({ "cidr_block": block })), desired(acme.clone(), json!({ "port": 8081 }))];
         let intent = managed(&[vpc.scope.clone(), acme.scope.clone()]);
         let actions = |plan: Plan| plan.changes.iter().map(|change| change.action).collect::<Vec<_>>();
         assert_eq!(actions(calculate(&wanted("10.0.0.0/16"), &there, &intent)), [Action::Replace]);

@@ -167,9 +167,17 @@ fn a_tenant_whose_cluster_lost_a_tag_does_not_go_by_half() {
     let before = standing(&account);
     let tags = |call: &str| {
         let script = format!(r#"{call}(resourceArn=aws("ecs").list_clusters()["clusterArns"][0], "#);
-        bed().boto(&account, &format!("{script}{}", if call.contains("un") { "tagKeys=[\"tierctl:tier\", \"tierctl:cell\"])" } else {
-            "tags=[{\"key\": \"tierctl:tier\", \"value\": \"test\"}, {\"key\": \"tierctl:cell\", \"value\": \"cell-1\"}])"
-        }))
+        bed().boto(
+            &account,
+            &format!(
+                "{script}{}",
+                if call.contains("un") {
+                    "tagKeys=[\"tierctl:tier\", \"tierctl:cell\"])"
+                } else {
+                    "tags=[{\"key\": \"tierctl:tier\", \"value\": \"test\"}, {\"key\": \"tierctl:cell\", \"value\": \"cell-1\"}])"
+                }
+            ),
+        )
     };
     tags("aws(\"ecs\").untag_resource");
     let stripped = standing(&account);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::bed::bed;
 use crate::project::{Project, Run, small_tenant, small_tier};
-use crate::running::{Running, hold, is_held, release};
+use crate::running::{Running, hold, hold_one, is_held, release};
 use crate::scenes::{all, applied_tier, bare_tier, homes, numbers, one, quick, standing, tenant, tenant_of, tier};
 
 fn set_image(project: &Project, tenant: &str, image: &str) {
@@ -186,7 +186,7 @@ fn one_interrupt_lets_running_steps_finish() {
     for signal in ["INT", "TERM"] {
         let project = Project::new();
         let account = bare_tier(&project);
-        hold(&account, 1, "hang-before");
+        hold_one(&account, "CreateVpc");
         let mut running = Running::start(&project, &["apply", "--yes", "tiers"]);
         assert!(is_held(&account, 60));
         running.signal(signal);
@@ -202,6 +202,25 @@ fn one_interrupt_lets_running_steps_finish() {
         project.assert_plan_is_empty();
         assert_eq!(all(&standing(&account), "vpcs").len(), 2, "the default one and ours");
     }
+}
+
+#[test]
+fn what_waits_for_its_turn_is_not_begun_after_an_interrupt() {
+    let project = Project::new();
+    let account = bare_tier(&project);
+    hold(&account, 1, "hang-before");
+    // The first write has the only turn, and roles and the log group wait for it.
+    let mut running = Running::start(&project, &["apply", "--yes", "--parallelism", "1", "tiers"]);
+    assert!(is_held(&account, 60));
+    running.signal("INT");
+    running.until_it_says("Interrupted");
+    release(&account);
+    let run = running.ends().ended(130);
+    let made = bed().get(&format!("/testbed/accounts/{account}"))["writes"].clone();
+    let created: Vec<&String> = made.as_object().unwrap().keys().filter(|action| action.contains(":Create")).collect();
+    assert_eq!(created.len(), 1, "{made}\n{}", run.text());
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    project.assert_plan_is_empty();
 }
 
 #[test]
