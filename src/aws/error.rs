@@ -73,7 +73,9 @@ impl AwsError {
             Class::Denied => format!("allow {} in the policy of the credentials in use, then run the same command again", self.action),
             Class::Quota => "ask AWS for a higher quota, or add an infra group or a cell, then run the same command again".into(),
             Class::Credentials => {
-                "check the credentials (`aws sts get-caller-identity`), renew them, then run the same command again".into()
+                "choose a profile (AWS_PROFILE), log in (`aws sso login`) or renew what has expired; `aws sts get-caller-identity` \
+                 says who you are. Then run the same command again"
+                    .into()
             }
             Class::WrongAccount => {
                 "use credentials of that account (AWS_PROFILE), or give the cell an `assume_role` in the tier's spec; nothing was read"

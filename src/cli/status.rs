@@ -8,7 +8,7 @@ use crate::plan::placement;
 use crate::report::calls_text;
 use crate::report::status::{CellStatus, InfraGroupStatus, Status, TenantStatus, TierStatus};
 use crate::resources::model::{Condition, Live, Scope};
-use crate::resources::{Kind, service};
+use crate::resources::{Kind, load_balancer, service};
 use crate::spec::model::TierSpec;
 
 /// Show what lives where
@@ -71,9 +71,16 @@ fn group_status(group: Group<'_>, live: &[Live], facts: &Facts) -> InfraGroupSta
         free: places.free,
         limit: places.limit,
         ready: missing.is_empty() && !group.is_retired(),
+        dns_name: dns_name(&scope, live),
         missing,
         tenants: tenants.iter().map(|tenant| tenant_status(&scope.with_tenant(tenant), live)).collect(),
     }
+}
+
+fn dns_name(scope: &Scope, live: &[Live]) -> Option<String> {
+    let balancers = live.iter().filter(|item| item.kind == Kind::LoadBalancer);
+    let own = balancers.into_iter().find(|item| item.owner().is_some_and(|key| key.scope == *scope));
+    own?.text(load_balancer::DNS_NAME).map(String::from)
 }
 
 fn tenant_status(scope: &Scope, live: &[Live]) -> TenantStatus {

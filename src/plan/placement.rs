@@ -240,7 +240,13 @@ pub fn missing(wanted: &[crate::resources::model::Desired], live: &[Live]) -> Ve
     const NEEDED: &[Kind] =
         &[Kind::Vpc, Kind::Subnet, Kind::SecurityGroup, Kind::VpcEndpoint, Kind::Role, Kind::LogGroup, Kind::LoadBalancer, Kind::Listener];
     let stays = |item: &&Live| !matches!(item.condition, Condition::Leaving(_));
-    let owned: BTreeMap<Key, &Live> = live.iter().filter(stays).filter_map(|item| Some((item.owner()?, item))).collect();
+    let mut owned: BTreeMap<Key, &Live> = BTreeMap::new();
+    for (key, item) in live.iter().filter(stays).filter_map(|item| Some((item.owner()?, item))) {
+        // Of two with one identity the one that works.
+        if item.condition == Condition::Ready || !owned.contains_key(&key) {
+            owned.insert(key, item);
+        }
+    }
     wanted
         .iter()
         .filter(|item| NEEDED.contains(&item.key.kind))

@@ -35,6 +35,8 @@ pub struct InfraGroupStatus {
     pub limit: String,
     /// Whether a new tenant can be onboarded: all that it inherits is there and works.
     pub ready: bool,
+    /// Where the load balancer takes requests, if it is ours and there.
+    pub dns_name: Option<String>,
     /// What of the tier is not there or does not work, in words.
     pub missing: Vec<String>,
     pub tenants: Vec<TenantStatus>,
@@ -120,6 +122,9 @@ impl Page<'_> {
             phrase = phrase.words(tone::FAINT, &format!("({})", shown(&group.limit)));
         }
         self.line(4, 6, &phrase);
+        if let Some(name) = &group.dns_name {
+            self.line(6, 8, &Phrase::new().words(tone::FAINT, "requests to").unit(tone::PLAIN, shown(name)));
+        }
         for missing in &group.missing {
             self.line(6, 8, &Phrase::new().unit(tone::DELETE, "!").words(tone::PLAIN, &shown(missing)));
         }
@@ -211,6 +216,7 @@ mod tests {
                 ),
                 tenant("initech", "healthy", None, Some((2, 2))),
             ],
+            dns_name: Some("internal-high-cell-1-ig-1-1234567890.us-east-1.elb.amazonaws.com".into()),
             ..group("ig-1", 3, 50)
         };
         let broken = InfraGroupStatus {

@@ -25,6 +25,9 @@ pub struct LoadBalancer {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// Field of a live load balancer that nobody can want otherwise: where its requests go.
+pub const DNS_NAME: &str = "dns_name";
+
 pub struct LoadBalancers;
 
 #[async_trait]
@@ -79,9 +82,11 @@ impl Resource for LoadBalancers {
                 let arn = load_balancer.load_balancer_arn().unwrap_or_default();
                 let attributes = if with_attributes { attributes(aws, arn).await? } else { BTreeMap::new() };
                 let shape = normal(&load_balancer, attributes);
-                Ok(Live::new(Kind::LoadBalancer, reading.place, arn, tags, &shape)
+                let mut live = Live::new(Kind::LoadBalancer, reading.place, arn, tags, &shape)
                     .named(&shape.load_balancer_name)
-                    .in_condition(condition_of(&load_balancer)))
+                    .in_condition(condition_of(&load_balancer));
+                live.fields.insert(DNS_NAME.into(), load_balancer.dns_name().into());
+                Ok(live)
             })
             .buffered(elb_tags::AT_ONCE)
             .try_collect()

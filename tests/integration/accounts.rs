@@ -222,7 +222,7 @@ fn credentials_that_run_out_in_the_middle_are_reported_and_the_next_run_goes_on(
     let output = apply.join().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("[RequestExpired]") && text.contains("renew them, then run the same command again"), "{text}");
+    assert!(text.contains("[RequestExpired]") && text.contains("renew what has expired"), "{text}");
     // Each is refused once, and not tried again.
     let log = bed().get(&format!("{control}/requests"));
     let refused = log["requests"].as_array().unwrap().iter().filter(|request| request["error"].to_string().contains("Expired"));

@@ -19,7 +19,7 @@ fn two_groups_of_two(project: &Project) -> String {
 #[test]
 fn pinned_first_then_the_first_infra_group_with_a_place() {
     let project = Project::new();
-    two_groups_of_two(&project);
+    let account = two_groups_of_two(&project);
     // Alphabetically last, and placed before those that take what is left.
     placed_tenant(&project, "zoe", "cell-1", "ig-1");
     for name in ["anna", "bert", "carl"] {
@@ -43,6 +43,8 @@ fn pinned_first_then_the_first_infra_group_with_a_place() {
     let status = project.run(&["status", "--format", "json"]).ended(0).json();
     let group = &status["tiers"][0]["cells"][0]["infra_groups"][1];
     assert_eq!((&group["capacity"], &group["used"], &group["free"]), (&2.into(), &2.into(), &0.into()));
+    let balancers = bed().boto(&account, r#"result = [b["DNSName"] for b in aws("elbv2").describe_load_balancers()["LoadBalancers"]]"#);
+    assert!(balancers.as_array().unwrap().contains(&group["dns_name"]), "{group}");
     std::fs::remove_file(project.path().join("tenants/test/dora.yaml")).unwrap();
     std::fs::remove_file(project.path().join("tenants/test/emil.yaml")).unwrap();
 
