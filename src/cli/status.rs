@@ -13,8 +13,8 @@ use crate::spec::model::TierSpec;
 
 /// Show what lives where
 ///
-/// Cells, infra groups, places used and free, what a new tenant would miss there, and each tenant's health: whether
-/// the expected revision runs, its roll-out is complete, and its targets are healthy.
+/// Cells, infra groups, the name of their load balancer, places used and free, what a new tenant would miss there, and
+/// each tenant's health: whether the expected revision runs, its roll-out is complete, and its targets are healthy.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Name of a tier [default: all that have a spec in tiers/]

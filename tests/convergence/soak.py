@@ -24,6 +24,8 @@ from .trial import Ground, Prepared, SetUpFailed, Trial
 FAILING = 0.1
 #: The buckets are those that AWS publishes, by a clock that runs faster.
 SETTINGS: dict[str, Any] = {**SLOW, "throttling": True, "time_scale": 4, "read_lag": 0.3, "role_delay": 0.5}
+#: How full they are at first, as others have left them.
+LEVELS = (0.0, 0.05, 0.2, 1.0)
 
 SECRETS: Spec = {"name": "secrets", "service": "secretsmanager", "port": 443, "private_dns": True}
 TABLES: Spec = {"name": "tables", "service": "dynamodb", "gateway": True}
@@ -47,7 +49,8 @@ def _soaked(binary: Path, ground: Ground, scenario: Scenario, seed: int) -> Call
             with prepared.copy() as (bed, project):
                 each = FAILING / len(FAULTS)
                 faults = [{"effect": effect, "reads": True, "rate": each, "times": 0} for effect in FAULTS]
-                bed.control(settings=SETTINGS, faults=faults, seed=seed)
+                level = random.Random(f"level {seed}").choice(LEVELS)
+                bed.control(settings={**SETTINGS, "bucket_level": level}, faults=faults, seed=seed)
                 run = project.run(*scenario.command)
                 prepared.disturbed(trial, bed, run, 0, 1, faults=bed.faults())
                 if scenario.reads and bed.writes():

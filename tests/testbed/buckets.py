@@ -104,7 +104,7 @@ def take(account: Account, incoming: Incoming) -> bool:
     time, drawn = now(), []
     for rate, apart in categories(incoming):
         burst, refill = RATES[rate]
-        bucket = account.buckets.setdefault((incoming.region, rate, apart), [burst, time])
+        bucket = account.buckets.setdefault((incoming.region, rate, apart), [burst * account.settings.bucket_level, time])
         tokens, since = bucket
         bucket[:] = [min(burst, tokens + (time - since) * refill * account.settings.time_scale), time]
         drawn.append(bucket)

@@ -62,6 +62,8 @@ class Settings:
     role_delay: float = 0.0
     session_seconds: float = 0.0
     throttling: bool = False
+    # How full each bucket is at first: others use the account too.
+    bucket_level: float = 1.0
     time_scale: float = 1.0
     page_size: int = 0
     # How much is allowed, which rules hold.

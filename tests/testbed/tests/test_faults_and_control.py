@@ -163,6 +163,15 @@ def test_the_published_buckets(aws: Aws, new_account: Callable[[], Aws]) -> None
         aws.elbv2.describe_load_balancers()
 
 
+def test_buckets_that_others_have_drawn_on(aws: Aws) -> None:
+    aws.set(throttling=True, bucket_level=0.1, time_scale=0.001)
+    made = 0
+    with pytest.raises(ClientError):
+        for made in range(60):
+            aws.ec2.create_internet_gateway()
+    assert made == 5, "a tenth of 50"
+
+
 def test_latency(aws: Aws) -> None:
     clusters(aws)
     aws.set(latency=0.2)
