@@ -86,11 +86,9 @@ fn dns_name(scope: &Scope, live: &[Live]) -> Option<String> {
 fn tenant_status(scope: &Scope, live: &[Live]) -> TenantStatus {
     let find = |kind| live.iter().find(|item| item.kind == kind && item.owner().is_some_and(|key| key.scope == *scope));
     let name = scope.tenant.clone().unwrap_or_default();
-    let health = |condition: Option<&Condition>, absent: &str| match condition {
-        Some(Condition::Ready) => (true, "healthy".to_string()),
-        Some(
-            Condition::Pending(why) | Condition::Absent(why) | Condition::Blocked(why) | Condition::Failed(why) | Condition::Leaving(why),
-        ) => (false, why.clone()),
+    let health = |condition: Option<&Condition>, absent: &str| match condition.map(Condition::reason) {
+        Some(None) => (true, "healthy".to_string()),
+        Some(Some(why)) => (false, why.to_string()),
         None => (false, absent.to_string()),
     };
     match find(Kind::Service) {

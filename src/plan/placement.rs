@@ -252,16 +252,9 @@ pub fn missing(wanted: &[crate::resources::model::Desired], live: &[Live]) -> Ve
         .filter(|item| NEEDED.contains(&item.key.kind))
         .filter_map(|item| {
             let what = format!("{} {}", item.key.kind, item.key.name);
-            match owned.get(&item.key).map(|live| &live.condition) {
+            match owned.get(&item.key).map(|live| live.condition.reason()) {
                 None => Some(format!("{what} does not exist")),
-                Some(Condition::Ready) => None,
-                Some(
-                    Condition::Pending(why)
-                    | Condition::Absent(why)
-                    | Condition::Blocked(why)
-                    | Condition::Failed(why)
-                    | Condition::Leaving(why),
-                ) => Some(format!("{what} is not ready: {why}")),
+                Some(reason) => reason.map(|why| format!("{what} is not ready: {why}")),
             }
         })
         .collect()

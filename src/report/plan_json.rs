@@ -44,12 +44,12 @@ fn unclaimed(plan: &Plan) -> Vec<Value> {
 /// Things that are as the specs say and do not do their work yet.
 fn waits(plan: &Plan) -> Vec<Value> {
     let entries = plan.waits.iter().filter_map(|wait| {
-        let (state, reason) = match &wait.live.condition {
-            Condition::Ready => return None,
-            Condition::Pending(reason) | Condition::Absent(reason) => ("pending", reason),
-            Condition::Blocked(reason) => ("blocked", reason),
-            Condition::Failed(reason) => ("failed", reason),
-            Condition::Leaving(reason) => ("leaving", reason),
+        let reason = wait.live.condition.reason()?;
+        let state = match &wait.live.condition {
+            Condition::Ready | Condition::Pending(_) | Condition::Absent(_) => "pending",
+            Condition::Blocked(_) => "blocked",
+            Condition::Failed(_) => "failed",
+            Condition::Leaving(_) => "leaving",
         };
         let mut entry = identity(wait.desired.key.kind.name(), &wait.desired.key.name, &wait.desired.key.scope);
         entry.extend(located(&wait.desired.place));

@@ -327,11 +327,9 @@ impl Page<'_> {
         }
         self.line(0, 2, &Phrase::new().words(tone::STRONG, "As the specs say, and not ready yet:"));
         for wait in &plan.waits {
-            let (why, style) = match &wait.live.condition {
-                Condition::Ready => continue,
-                Condition::Pending(why) | Condition::Absent(why) | Condition::Leaving(why) => (why, tone::PLAIN),
-                Condition::Blocked(why) | Condition::Failed(why) => (why, tone::DELETE),
-            };
+            let Some(why) = wait.live.condition.reason() else { continue };
+            let needs_somebody = matches!(wait.live.condition, Condition::Blocked(_) | Condition::Failed(_));
+            let style = if needs_somebody { tone::DELETE } else { tone::PLAIN };
             let key = &wait.desired.key;
             let phrase = Phrase::new().words(tone::PLAIN, &thing(key.kind, &key.name)).unit(tone::FAINT, format!("({})", key.scope));
             self.line(2, 6, &phrase.glue(tone::PLAIN, ":").words(style, &shown(why)));

@@ -114,8 +114,6 @@ pub struct ReadScope {
     pub names: BTreeMap<Kind, BTreeSet<String>>,
     /// Fields that some spec sets and that cost a call for each thing: target group attributes.
     pub with_target_group_attributes: bool,
-    /// Prefix list names (`com.amazonaws.us-east-1.s3`) whose ids the desired rules need.
-    pub prefix_lists: BTreeSet<String>,
     /// Tenants that register addresses: the targets of these are read.
     pub address_tenants: BTreeSet<Scope>,
     /// Whether every tenant without a cluster counts as one of these: a command that has no specs of tenants.

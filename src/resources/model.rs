@@ -297,6 +297,16 @@ pub enum Condition {
     Leaving(String),
 }
 
+impl Condition {
+    /// Why the thing does not do its work; nothing where it does.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Ready => None,
+            Self::Pending(why) | Self::Absent(why) | Self::Blocked(why) | Self::Failed(why) | Self::Leaving(why) => Some(why),
+        }
+    }
+}
+
 /// A thing that exists, in the same normal form as a desired one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Live {

@@ -36,7 +36,7 @@ where
             Err(error) if error.outcome_is_unknown() => error,
             answer => return answer,
         };
-        if let Some(id) = found(|| async { look().await.map(|found| new(wanted, found)) }).await? {
+        if let Some(id) = twin(wanted, &look).await? {
             return Ok(id);
         }
         if attempts == ATTEMPTS {
@@ -48,6 +48,14 @@ where
 /// Of what has the wanted thing's tags, one that the plan did not know: the same one whoever looks.
 pub(super) fn new(wanted: &Wanted, found: Vec<String>) -> Option<String> {
     found.into_iter().filter(|id| !wanted.known.contains(id)).min()
+}
+
+/// Another run's, which made the same a moment ago: AWS has refused ours, since only one can be there.
+pub(super) async fn twin<L>(wanted: &Wanted, look: impl Fn() -> L) -> Result<Option<String>, AwsError>
+where
+    L: Future<Output = Result<Vec<String>, AwsError>>,
+{
+    found(|| async { look().await.map(|found| new(wanted, found)) }).await
 }
 
 /// Looks for what should be there until AWS lists it, as long as it may take to.

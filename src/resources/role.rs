@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::model::{Changed, Field, Key, Live, Wanted};
-use super::{Kind, Reading, Resource, normal_form, tags};
+use super::{Kind, Reading, Resource, deletion, normal_form, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html>
@@ -191,7 +191,7 @@ async fn attach(aws: &Writer, role: &str, policy: &str) -> Result<(), AwsError> 
 async fn set_boundary(aws: &Writer, role: &str, boundary: Option<&str>) -> Result<(), AwsError> {
     let Some(arn) = boundary else {
         let removed = aws.iam().delete_role_permissions_boundary().role_name(role).send().await;
-        return gone(removed.doing("iam:DeleteRolePermissionsBoundary", role).map(drop));
+        return deletion::gone_is_fine(removed.doing("iam:DeleteRolePermissionsBoundary", role));
     };
     let request = aws.iam().put_role_permissions_boundary().role_name(role).permissions_boundary(arn);
     request.send().await.doing("iam:PutRolePermissionsBoundary", format!("{arn} on {role}"))?;
@@ -200,19 +200,12 @@ async fn set_boundary(aws: &Writer, role: &str, boundary: Option<&str>) -> Resul
 
 async fn detach(aws: &Writer, role: &str, policy: &str) -> Result<(), AwsError> {
     let detached = aws.iam().detach_role_policy().role_name(role).policy_arn(policy).send().await;
-    gone(detached.doing("iam:DetachRolePolicy", format!("{policy} from {role}")).map(drop))
+    deletion::gone_is_fine(detached.doing("iam:DetachRolePolicy", format!("{policy} from {role}")))
 }
 
 async fn remove(aws: &Writer, role: &str, policy: &str) -> Result<(), AwsError> {
     let removed = aws.iam().delete_role_policy().role_name(role).policy_name(policy).send().await;
-    gone(removed.doing("iam:DeleteRolePolicy", format!("{policy} of {role}")).map(drop))
-}
-
-fn gone(result: Result<(), AwsError>) -> Result<(), AwsError> {
-    match result {
-        Err(error) if error.class != Class::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    deletion::gone_is_fine(removed.doing("iam:DeleteRolePolicy", format!("{policy} of {role}")))
 }
 
 /// Names of the instance profiles that a role is in, as far as AWS will say.

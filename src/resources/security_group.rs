@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as Ec2SecurityGroup};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Field, Id, Key, Live, Place, Wanted};
+use super::model::{Changed, Field, Id, Live, Place, Wanted};
 use super::{Kind, Reading, Resource, deletion, filters, once, security_group_rules, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -58,11 +58,14 @@ impl Resource for SecurityGroups {
             .group_name(&shape.group_name)
             .description(&shape.description)
             .tag_specifications(tags::to_ec2_specification(ResourceType::SecurityGroup, &wanted.tags));
+        let look = || async {
+            let found = groups(aws, [once::same_identity(wanted), vec![filters::filter("vpc-id", [vpc_id])]].concat()).await?;
+            Ok(found.iter().filter_map(|group| group.group_id()).map(String::from).collect())
+        };
         match request.send().await.doing("ec2:CreateSecurityGroup", &wanted.key) {
             Ok(made) => Ok(made.group_id().unwrap_or_default().to_string()),
-            Err(error) if error.class == Class::Exists => {
-                once::found(|| made_before(aws, &wanted.key, vpc_id, &shape.group_name)).await?.ok_or(error)
-            }
+            // Its name is taken: an attempt whose answer was lost has made it, or another run.
+            Err(error) if error.class == Class::Exists => once::twin(wanted, look).await?.ok_or(error),
             Err(error) => Err(error),
         }
     }
@@ -98,13 +101,6 @@ fn live(place: &Place, group: &Ec2SecurityGroup) -> Live {
 async fn groups(aws: &Reader, filters: Vec<Filter>) -> Result<Vec<Ec2SecurityGroup>, AwsError> {
     let request = aws.ec2().describe_security_groups().set_filters(Some(filters)).max_results(1000);
     request.into_paginator().items().send().try_collect().await.doing("ec2:DescribeSecurityGroups", aws.place())
-}
-
-/// The group of this identity that has the name: an attempt whose answer was lost made it.
-async fn made_before(aws: &Reader, key: &Key, vpc_id: &str, name: &str) -> Result<Option<String>, AwsError> {
-    let holders = groups(aws, vec![filters::filter("vpc-id", [vpc_id]), filters::filter("group-name", [name])]).await?;
-    let ours = holders.iter().find(|group| Key::from_tags(Kind::SecurityGroup, &tags::from_ec2(group.tags())).as_ref() == Some(key));
-    Ok(ours.and_then(|group| group.group_id()).map(String::from))
 }
 
 /// What keeps a group from being deleted: interfaces that have it and groups whose rules name it.

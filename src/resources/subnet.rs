@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Ec2Subne
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::model::{Changed, Condition, Field, Id, Key, Live, Place, ShapeError, Wanted};
+use super::model::{Changed, Condition, Field, Id, Live, Place, ShapeError, Wanted};
 use super::{Kind, Reading, Resource, deletion, eventually, filters, once, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -66,9 +66,7 @@ impl Resource for Subnets {
             match request.send().await.doing("ec2:CreateSubnet", &wanted.key) {
                 Ok(made) => Ok(made.subnet().and_then(|subnet| subnet.subnet_id()).unwrap_or_default().to_string()),
                 // Another run has just made it.
-                Err(error) if error.code.as_deref() == Some("InvalidSubnet.Conflict") => {
-                    once::found(|| made_before(aws, &wanted.key, vpc_id, block)).await?.ok_or(error)
-                }
+                Err(error) if error.code.as_deref() == Some("InvalidSubnet.Conflict") => once::twin(wanted, look).await?.ok_or(error),
                 Err(error) => Err(error),
             }
         };
@@ -132,14 +130,6 @@ async fn map_public_ip(aws: &Writer, id: &str, on: bool) -> Result<(), AwsError>
     let value = AttributeBooleanValue::builder().value(on).build();
     let request = aws.ec2().modify_subnet_attribute().subnet_id(id).map_public_ip_on_launch(value);
     request.send().await.doing("ec2:ModifySubnetAttribute", id).map(|_| ())
-}
-
-/// The subnet of this identity that has the block: an attempt whose answer was lost made it.
-async fn made_before(aws: &Reader, key: &Key, vpc_id: &str, block: &str) -> Result<Option<String>, AwsError> {
-    let request = aws.ec2().describe_subnets().filters(filters::filter("vpc-id", [vpc_id])).filters(filters::filter("cidr-block", [block]));
-    let answer = request.send().await.doing("ec2:DescribeSubnets", key)?;
-    let holder = answer.subnets().iter().find(|subnet| Key::from_tags(Kind::Subnet, &tags::from_ec2(subnet.tags())).as_ref() == Some(key));
-    Ok(holder.and_then(|subnet| subnet.subnet_id()).map(String::from))
 }
 
 #[cfg(test)]

@@ -122,13 +122,10 @@ impl Resource for VpcEndpoints {
             match request.clone().send().await.doing("ec2:CreateVpcEndpoint", &wanted.key) {
                 Ok(made) => Ok(made.vpc_endpoint().and_then(|endpoint| endpoint.vpc_endpoint_id()).unwrap_or_default().to_string()),
                 // Another run has just made it: a route table has one gateway endpoint for a service.
-                Err(error) if error.code.as_deref() == Some("RouteAlreadyExists") => {
-                    let twin = once::found(|| async { look().await.map(|found| once::new(wanted, found)) }).await?;
-                    twin.ok_or_else(|| {
-                        let message = format!("{}: an endpoint that is not tierctl's serves this route table", error.message);
-                        AwsError { message, class: Class::Others, ..error }
-                    })
-                }
+                Err(error) if error.code.as_deref() == Some("RouteAlreadyExists") => once::twin(wanted, look).await?.ok_or_else(|| {
+                    let message = format!("{}: an endpoint that is not tierctl's serves this route table", error.message);
+                    AwsError { message, class: Class::Others, ..error }
+                }),
                 Err(error) => Err(explained(aws, error, &shape).await),
             }
         };
