@@ -18,6 +18,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// What somebody else has to do is waited for this long, then the run ends without it.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(60);
+/// What AWS itself still uses, as a load balancer's network interfaces, is free within minutes; what is in use for longer
+/// is so by somebody else's thing.
+const PATIENCE_WITH_USERS: Duration = Duration::from_secs(600);
 /// A new role can be refused for up to two minutes; what is still refused then will be later too.
 const PATIENCE_WITH_PROPAGATION: Duration = Duration::from_secs(180);
 /// What was made a moment ago can be unknown to AWS for some seconds; what is unknown then is not there.
@@ -64,11 +67,11 @@ pub(super) async fn run(shared: &Shared, work: Work, made: &(dyn Fn() + Send + S
 }
 
 async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync)) -> Result<Ended, Ended> {
-    let Work { node, desired, live, changed, known } = work;
+    let Work { node, desired, live, changed, known, is_awaited } = work;
     let resource = node.kind.resource();
     let writer =
         shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
-    if let (Verb::Update | Verb::Delete, Some(live)) = (node.verb, &live) {
+    if let (Verb::Widen | Verb::Update | Verb::Delete, Some(live)) = (node.verb, &live) {
         check_owner(shared, &node, writer, live).await?;
     }
     if node.verb == Verb::Delete {
@@ -91,7 +94,7 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     let Some(desired) = desired else { return Ok(Ended::Done) };
     let mut wanted = resolved(shared, &desired, known)?;
     let id = match (node.verb, &live) {
-        (Verb::Create, _) | (Verb::Update, None) => {
+        (Verb::Create, _) => {
             let mut pause = Pause::new(shared, &node);
             loop {
                 match limited(shared, resource.create(writer, &wanted)).await {
@@ -104,8 +107,8 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
                 }
             }
         }
-        (Verb::Update, Some(live)) => update(shared, &node, writer, live, &mut wanted, changed).await?,
-        (Verb::Await | Verb::Delete, live) => live.as_ref().map(|live| live.id.clone()).unwrap_or_default(),
+        (Verb::Widen | Verb::Update, Some(live)) => update(shared, &node, writer, live, &mut wanted, changed).await?,
+        (_, live) => live.as_ref().map(|live| live.id.clone()).unwrap_or_default(),
     };
     shared.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(desired.key.clone(), id.clone());
     if node.verb == Verb::Create && node.scope.is_tenant() {
@@ -115,7 +118,7 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     if !resource.is_needed_ready() {
         made();
     }
-    if !shared.wait {
+    if !shared.wait && !is_awaited {
         return Ok(Ended::Done);
     }
     let mut pause = Pause::new(shared, &node);
@@ -250,11 +253,13 @@ impl<'a> Pause<'a> {
             Class::Others | Class::Exists => return Err(Ended::Held(error.to_string(), error.remedy())),
             Class::NotFound if self.node.verb != Verb::Delete => PATIENCE_WITH_READS,
             Class::NotYet if self.node.verb != Verb::Delete => PATIENCE_WITH_PROPAGATION,
-            Class::InUse | Class::Throttled | Class::NotYet => Duration::MAX,
+            Class::InUse => PATIENCE_WITH_USERS,
+            Class::Throttled | Class::NotYet => Duration::MAX,
             _ => return Err(error.into()),
         };
         if self.started.elapsed() > patience {
-            return Err(error.into());
+            let is_held = error.class == Class::InUse && self.node.verb == Verb::Delete;
+            return Err(if is_held { Ended::Held(error.to_string(), error.remedy()) } else { error.into() });
         }
         match self.sleep(&error.message).await {
             true => Ok(()),

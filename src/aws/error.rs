@@ -57,6 +57,11 @@ impl AwsError {
         Self { action: action.into(), subject: subject.to_string(), code: None, message: message.into(), class }
     }
 
+    /// One of several that an answer names, each with a code of its own.
+    pub fn coded(action: &str, subject: impl fmt::Display, code: &str, message: &str) -> Self {
+        Self { code: Some(code.into()), ..Self::new(action, subject, classify(code, message), message) }
+    }
+
     /// Whether the request may have taken effect all the same: the answer was lost, or AWS failed on the way.
     pub fn outcome_is_unknown(&self) -> bool {
         matches!(self.class, Class::Unreachable | Class::Service)

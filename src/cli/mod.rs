@@ -74,7 +74,7 @@ struct Global {
     /// Also print how many API calls were made, by service and action
     #[arg(short, long, global = true)]
     verbose: bool,
-    /// Requests that change something in AWS under way at once
+    /// Requests under way at once while a plan is carried out
     #[arg(long, global = true, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     parallelism: u16,
     /// Share of the request rates that AWS publishes for an account to use, up to 1: the rest is left to others
@@ -111,7 +111,7 @@ struct WriteOptions {
     /// Give up what is still waited for after this long, as 90s, 20m or 1h
     #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = humantime::parse_duration)]
     timeout: std::time::Duration,
-    /// End as soon as AWS has accepted every request
+    /// End as soon as AWS has accepted every request, and wait only for what has to work before something is deleted
     #[arg(long)]
     no_wait: bool,
 }

@@ -146,6 +146,8 @@ pub(super) async fn plan_offboarding(tiers: &[&TierSpec], leavers: &[Leaver], ac
         scope.tenants = Some(wanted.clone());
         // Their targets drain before their target group goes.
         scope.finds_address_tenants = true;
+        // Without it, a rule that somebody has led elsewhere would be left behind.
+        scope.tells_all_rules = true;
         let here = wanted.iter().filter(|scope| scope.without_tenant() == group.scope());
         for tenant in here.filter_map(|scope| scope.tenant.as_deref()) {
             take_tenant_names(scope, group, tenant, 0);
@@ -333,6 +335,7 @@ impl<'a> Targets<'a> {
             }
             for (_, tenant) in self.candidates.iter().filter(|(home, _)| home.scope() == group.scope()) {
                 take_tenant_names(scope, group, &tenant.tenant, port(tenant));
+                scope.routes.push(estate::tenant::conditions(group.tier, tenant));
                 if tenant.targets.is_some() {
                     scope.address_tenants.insert(group.scope().with_tenant(&tenant.tenant));
                 }

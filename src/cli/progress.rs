@@ -181,6 +181,7 @@ impl Board {
         for running in &self.running[hidden..] {
             let (style, verb) = match running.node.verb {
                 Verb::Create => (tone::CREATE, "creating"),
+                Verb::Widen => (tone::UPDATE, "widening"),
                 Verb::Update => (tone::UPDATE, "updating"),
                 Verb::Delete => (tone::DELETE, "deleting"),
                 Verb::Await => (tone::PLAIN, "awaiting"),
@@ -227,6 +228,7 @@ impl Board {
 fn finished(verb: Verb) -> (Style, &'static str) {
     match verb {
         Verb::Create => (tone::CREATE, "created"),
+        Verb::Widen => (tone::UPDATE, "widened"),
         Verb::Update => (tone::UPDATE, "updated"),
         Verb::Delete => (tone::DELETE, "deleted"),
         Verb::Await => (tone::CREATE, "ready"),

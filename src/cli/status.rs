@@ -96,7 +96,7 @@ fn tenant_status(scope: &Scope, live: &[Live]) -> TenantStatus {
             let (ready, health) = health(Some(&found.condition), "");
             let number = |field: &str| found.fields.get(field).and_then(serde_json::Value::as_u64).map(|count| count as usize);
             let desired = number("desired_count");
-            TenantStatus { name, ready, health, desired, running: number(service::RUNNING_COUNT), targets: None, healthy_targets: None }
+            TenantStatus { name, ready, health, desired, running: number(service::RUNNING_COUNT) }
         }
         None => {
             let has_cluster = find(Kind::Cluster).is_some();
@@ -104,7 +104,7 @@ fn tenant_status(scope: &Scope, live: &[Live]) -> TenantStatus {
             let absent =
                 if has_cluster { "its service is not there: onboard it again" } else { "no address is registered: onboard it again" };
             let (ready, health) = health(targets.map(|targets| &targets.condition), absent);
-            TenantStatus { name, ready, health, desired: None, running: None, targets: None, healthy_targets: None }
+            TenantStatus { name, ready, health, desired: None, running: None }
         }
     }
 }

@@ -37,10 +37,10 @@ pub(super) async fn carry_out_planned(
     if terminal.format == Format::Text {
         unread_is_fine(terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes)))?;
     }
-    if options.no_wait {
+    let steps = plan.steps().count();
+    if options.no_wait && steps == 0 {
         plan.waits.clear();
     }
-    let steps = plan.steps().count();
     let outcome = if steps == 0 && plan.waits.is_empty() {
         Outcome::default()
     } else {
@@ -59,7 +59,7 @@ pub(super) async fn carry_out_planned(
         let (sender, events) = mpsc::unbounded_channel();
         let interrupt = context.signals.hand_over();
         // A replacement is two steps: one that makes and one that deletes.
-        let total = steps + plan.summary().replace + plan.waits.len();
+        let total = steps + plan.summary().replace + if options.no_wait { 0 } else { plan.waits.len() };
         let quiet = terminal.format == Format::Json;
         let paint = terminal.error_paint();
         let mut out = io::stderr();
@@ -76,7 +76,8 @@ pub(super) async fn carry_out_planned(
             }
         }
     }
-    Ok(exit(&outcome, plan.is_blocked()))
+    // What waited for others when it was read may be ready by now: the outcome says.
+    Ok(exit(&outcome, plan.summary().blocked > 0))
 }
 
 fn exit(outcome: &Outcome, blocked: bool) -> Exit {

@@ -5,9 +5,8 @@ pub mod infra_group;
 pub mod names;
 pub mod tenant;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::resources::Kind;
 use crate::resources::model::{Desired, Place, Scope};
 use crate::spec::model::{Cell, InfraGroup, TenantSpec, TierSpec};
 
@@ -84,21 +83,8 @@ pub struct Facts {
 /// Another team's listener and the load balancer that it belongs to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ForeignListener {
-    pub load_balancer_arn: String,
-    pub vpc_id: String,
     pub port: i32,
     pub security_group_ids: Vec<String>,
-}
-
-/// Names that an infra group's things and its tenants' will take, by kind: for reading whoever holds them.
-pub fn names_taken(desired: &[Desired]) -> BTreeMap<Kind, BTreeSet<String>> {
-    let mut names: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
-    for item in desired {
-        if let Some(name) = names::of(item) {
-            names.entry(item.key.kind).or_default().insert(name.to_string());
-        }
-    }
-    names
 }
 
 /// Everything of an infra group that belongs to its tier.
@@ -118,7 +104,10 @@ mod tests {
 
     use serde_json::Value;
 
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::resources::Kind;
     use crate::resources::model::{Id, Key};
     use crate::resources::security_group_rules::{Direction, Rule, SecurityGroupRules};
     use crate::spec::Specs;

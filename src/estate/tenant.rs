@@ -12,7 +12,7 @@ use crate::resources::listener_rule::{self, Condition, ListenerRule};
 use crate::resources::model::{Desired, Id, Key, Scope, TAG_CONTENT, Tags};
 use crate::resources::service::{CapacityProvider, Service};
 use crate::resources::target_group::TargetGroup;
-use crate::resources::targets::Targets;
+use crate::resources::targets::{self, Targets};
 use crate::resources::task_definition::{self, Container, ContainerHealthCheck, TaskDefinition};
 use crate::spec::model::{self, Architecture, ContainerInsights, RouteBy, TenantSpec};
 
@@ -34,7 +34,7 @@ pub fn listener_rule(scope: &Scope) -> Key {
 }
 
 pub fn task_definition(scope: &Scope) -> Key {
-    Key::new(scope, Kind::TaskDefinition, "task-definition")
+    Key::new(scope, Kind::TaskDefinition, task_definition::NAME)
 }
 
 pub fn service(scope: &Scope) -> Key {
@@ -42,7 +42,7 @@ pub fn service(scope: &Scope) -> Key {
 }
 
 pub fn targets(scope: &Scope) -> Key {
-    Key::new(scope, Kind::Targets, "targets")
+    Key::new(scope, Kind::Targets, targets::NAME)
 }
 
 /// The requests that are the tenant's, as conditions of its listener rule.
@@ -282,13 +282,13 @@ impl<'a> Builder<'a> {
 
     fn targets(&self, targets: &model::Targets) -> Desired {
         let vpc = &self.group.group.vpc;
-        let vpc_cidr = vpc.cidr.as_ref().map(|cidr| cidr.to_string());
-        let looked_up = || vpc.id.as_ref().and_then(|id| self.facts.vpcs.get(id.as_str())?.first().cloned());
+        let own = vpc.cidr.as_ref().map(|cidr| vec![cidr.to_string()]);
+        let looked_up = || vpc.id.as_ref().and_then(|id| self.facts.vpcs.get(id.as_str()).cloned());
         let shape = Targets {
             target_group_arn: Id::Of(target_group(&self.scope)),
             port: (*targets.port).into(),
             addresses: targets.addresses.iter().map(|address| address.to_string()).collect(),
-            vpc_cidr: vpc_cidr.or_else(looked_up),
+            vpc_cidrs: own.or_else(looked_up).unwrap_or_default(),
         };
         // A target that no listener forwards to stays `unused`: its health would never be known.
         self.desired(self::targets(&self.scope), &shape).after([listener_rule(&self.scope)])

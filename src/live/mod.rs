@@ -67,12 +67,8 @@ async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Re
     let arns: Vec<String> = found
         .iter()
         .filter(|live| is_tagged_apart(live))
-        // For one tenant the rules of its neighbours need no owner: those that lead to its own target group do.
-        .filter(|live| {
-            // So may those of which somebody has made something else by hand.
-            let leads_to_candidate = live.text("target_group_arn").is_none_or(|arn| groups.iter().any(|group| group == arn));
-            live.kind != Kind::ListenerRule || !scope.is_narrow() || leads_to_candidate
-        })
+        // For one tenant the rules of its neighbours need no owner.
+        .filter(|live| live.kind != Kind::ListenerRule || !scope.is_narrow() || may_be_a_tenants(live, scope, &groups))
         .map(|live| live.id.clone())
         .collect();
     let mut tags = elb_tags::read(reader, &arns).await?;
@@ -81,21 +77,40 @@ async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Re
             live.fields.insert(listener_rule::TAGS_UNREAD.into(), true.into());
         }
         live.tags = tags.remove(&live.id).unwrap_or_default();
+        if live.kind == Kind::ListenerRule && live.owner().is_some_and(|key| !scope.shows(&key.scope)) {
+            tell_group(live);
+        }
     }
     Ok(())
+}
+
+/// Whether a rule may be one of the tenants': it leads to a target group of theirs or to none, as somebody may have made
+/// it, or it matches requests that are to be theirs.
+fn may_be_a_tenants(rule: &Live, scope: &ReadScope, groups: &[String]) -> bool {
+    let overlaps = || {
+        let shape = rule.shape::<listener_rule::ListenerRule>();
+        shape.is_ok_and(|shape| scope.routes.iter().any(|route| listener_rule::overlap(route, &shape.conditions)))
+    };
+    scope.tells_all_rules || rule.text("target_group_arn").is_none_or(|arn| groups.iter().any(|group| group == arn)) || overlaps()
+}
+
+/// Keeps of a rule's tags no more than the infra group whose tenant has it, if a tenant has.
+fn tell_group(rule: &mut Live) {
+    let group = rule.owner().map(|key| key.scope.without_tenant().to_string());
+    rule.fields.insert(listener_rule::TAGS_UNREAD.into(), group.into());
+    rule.tags.clear();
 }
 
 /// Reads whose the rules are whose tags were left out: from now on each counts in the infra group of its tenant only, and
 /// one that is no tenant's in none.
 pub async fn tell_tenants_rules(readers: &BTreeMap<Place, Reader>, live: &mut [Live]) -> Result<(), AwsError> {
     for (place, reader) in readers {
-        let unread = |item: &&Live| item.fields.contains_key(listener_rule::TAGS_UNREAD) && item.place == *place;
+        let unread = |item: &&Live| item.fields.get(listener_rule::TAGS_UNREAD) == Some(&true.into()) && item.place == *place;
         let arns: Vec<String> = live.iter().filter(unread).map(|item| item.id.clone()).collect();
-        let tags = elb_tags::read(reader, &arns).await?;
+        let mut tags = elb_tags::read(reader, &arns).await?;
         for item in live.iter_mut().filter(|item| arns.contains(&item.id)) {
-            let owner = tags.get(&item.id).and_then(|tags| Key::from_tags(Kind::ListenerRule, tags));
-            let group = owner.map(|key| key.scope.without_tenant().to_string());
-            item.fields.insert(listener_rule::TAGS_UNREAD.into(), group.into());
+            item.tags = tags.remove(&item.id).unwrap_or_default();
+            tell_group(item);
         }
     }
     Ok(())

@@ -244,7 +244,8 @@ impl<'a> Calculation<'a> {
                 // ECS registers tasks only in a target group that a rule leads to, so that the rule moves first.
                 let scope = &desired.key.scope;
                 self.plan.warnings.push(format!(
-                    "{scope}: its rule moves to a new target group, and its requests get 503 until the first new task is healthy"
+                    "{scope}: its rule moves to a new target group, and its requests get 503 until the first new task is healthy; if \
+                     the roll-out fails, until the cause is mended and it is onboarded again"
                 ));
             }
             self.push(Action::Replace, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
@@ -510,12 +511,18 @@ impl<'a> Calculation<'a> {
             Kind::Listener => Some((Kind::ListenerRule, "listener_arn")),
             _ => None,
         };
+        let own = live.owner().map(|key| key.scope);
+        // Another infra group may use this one's listener.
+        let is_anothers = |other: &Live| {
+            other.owner().is_none_or(|key| Some(key.scope.without_tenant()) != own && self.intent.of(&key.scope) != Some(Treatment::Remove))
+        };
         let theirs = holder.and_then(|(kind, field)| {
-            self.live.iter().find(|other| other.kind == kind && other.owner().is_none() && other.text(field) == Some(&live.id))
+            self.live.iter().find(|other| other.kind == kind && other.text(field) == Some(&live.id) && is_anothers(other))
         });
         if let Some(other) = theirs {
+            let whose = other.owner().map_or("which has none of tierctl's tags".into(), |key| format!("which is of {}", key.scope));
             return Some(format!(
-                "it cannot be {what} while {} {} is on it, which has none of tierctl's tags. Its owner has to remove that first",
+                "it cannot be {what} while {} {} is on it, {whose}. Its owner has to remove that first",
                 other.kind, other.id
             ));
         }
@@ -547,10 +554,6 @@ impl<'a> Calculation<'a> {
         duplicates.sort_by(|a, b| (b.key.kind, &b.other.id).cmp(&(a.key.kind, &a.other.id)));
         for Duplicate { key, kept, other, is_outdated } in duplicates {
             if self.renamed.contains(other.id.as_str()) {
-                continue;
-            }
-            // What takes its place does not do its work yet, and it does: the next run lets it go.
-            if is_outdated && kept.condition != Condition::Ready && other.condition == Condition::Ready {
                 continue;
             }
             if is_outdated && self.carries_tenants(other) {
@@ -713,6 +716,20 @@ impl<'a> Calculation<'a> {
             } else if let Some(cause) = self.held.get(&group).filter(|_| change.action == Action::Replace) {
                 // It would be made for what the infra group does not become.
                 held.entry(change.scope.clone()).or_insert_with(|| cause.clone());
+            }
+        }
+        // What leaves the spec stays where something of its kind that comes cannot: it may be meant to take its place.
+        let missing: BTreeMap<(Scope, Subject), String> = self
+            .plan
+            .changes
+            .iter()
+            .filter(|change| change.action == Action::Blocked && change.live.is_none() && change.desired.is_some())
+            .map(|change| ((change.scope.clone(), change.subject), format!("{} {} cannot be made", change.subject.name(), change.name)))
+            .collect();
+        for change in self.plan.changes.iter_mut().filter(|change| change.action == Action::Delete) {
+            if let Some(cause) = missing.get(&(change.scope.clone(), change.subject)) {
+                change.action = Action::Blocked;
+                change.reason = Some(format!("held back, since {cause}"));
             }
         }
         // A route that is not let go cannot be taken over.
@@ -975,16 +992,17 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_works_stays_until_the_one_in_its_place_does() {
+    fn an_endpoint_goes_and_the_one_in_its_place_is_waited_for() {
         let key = Key::new(&group(), Kind::VpcEndpoint, "bidder");
         let old = live(&key, "vpce-old", endpoint("one"));
         let new = live(&key, "vpce-new", endpoint("two"));
         let wanted = [desired(key, endpoint("two"))];
         let waiting = new.clone().in_condition(Condition::Blocked("somebody has to accept it".into()));
-        let plan = calculate(&wanted, &[old.clone(), waiting], &managed(&[group()]));
-        assert!(plan.changes.is_empty() && plan.waits.len() == 1, "{:?}", plan.changes);
-        let plan = calculate(&wanted, &[old, new], &managed(&[group()]));
-        assert_eq!((plan.changes.len(), plan.changes[0].action), (1, Action::Delete));
+        for (successor, waits) in [(waiting, 1), (new, 0)] {
+            let plan = calculate(&wanted, &[old.clone(), successor], &managed(&[group()]));
+            // The steps are in an order in which it goes last, see `apply::graph`.
+            assert_eq!((plan.changes.len(), plan.changes[0].action, plan.waits.len()), (1, Action::Delete, waits));
+        }
     }
 
     #[test]

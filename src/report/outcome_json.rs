@@ -43,6 +43,7 @@ fn order(node: &Node) -> (&crate::resources::model::Scope, crate::resources::Kin
 fn step(node: &Node) -> Map<String, Value> {
     let action = match node.verb {
         Verb::Create => "create",
+        Verb::Widen => "widen",
         Verb::Update => "update",
         Verb::Delete => "delete",
         Verb::Await => "wait",

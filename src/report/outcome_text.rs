@@ -91,6 +91,7 @@ impl Page<'_> {
         let of = |verb: Verb| outcome.done.iter().filter(|node| node.verb == verb).count();
         let done = [
             (of(Verb::Create), "created"),
+            (of(Verb::Widen), "widened"),
             (of(Verb::Update), "updated"),
             (of(Verb::Delete), "deleted"),
             (of(Verb::Await), "became ready"),
@@ -122,6 +123,7 @@ fn order(node: &Node) -> (&crate::resources::model::Scope, crate::resources::Kin
 fn named(node: &Node) -> Phrase {
     let verb = match node.verb {
         Verb::Create => "create",
+        Verb::Widen => "widen",
         Verb::Update => "update",
         Verb::Delete => "delete",
         Verb::Await => "wait for",

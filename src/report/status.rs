@@ -52,9 +52,6 @@ pub struct TenantStatus {
     /// Tasks; none for a tenant that registers addresses.
     pub desired: Option<usize>,
     pub running: Option<usize>,
-    /// Registered targets, where they were read.
-    pub targets: Option<usize>,
-    pub healthy_targets: Option<usize>,
 }
 
 impl Status {
@@ -136,20 +133,17 @@ impl Page<'_> {
     fn tenants(&mut self, tenants: &[TenantStatus]) {
         const INDENT: usize = 6;
         let has_tasks = tenants.iter().any(|tenant| tenant.desired.is_some() || tenant.running.is_some());
-        let has_targets = tenants.iter().any(|tenant| tenant.targets.is_some());
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(u16::try_from(self.paint.width.saturating_sub(INDENT)).unwrap_or(u16::MAX));
         let faint = |text: &str| self.paint.style(tone::FAINT, text);
-        let columns = [("TENANT", true), ("TASKS", has_tasks), ("TARGETS", has_targets), ("HEALTH", true)];
+        let columns = [("TENANT", true), ("TASKS", has_tasks), ("HEALTH", true)];
         table.set_header(columns.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| faint(name)));
         for tenant in tenants {
             let style = if tenant.ready { tone::CREATE } else { tone::DELETE };
             let tasks = share(tenant.running, tenant.desired);
-            let targets = share(tenant.healthy_targets, tenant.targets);
             let mut row = vec![Cell::new(shown(&tenant.name))];
             row.extend(has_tasks.then(|| Cell::new(tasks).set_alignment(CellAlignment::Right)));
-            row.extend(has_targets.then(|| Cell::new(targets).set_alignment(CellAlignment::Right)));
             row.push(Cell::new(self.paint.style(style, &shown(&tenant.health))));
             table.add_row(row);
         }
@@ -181,15 +175,13 @@ mod tests {
     use super::*;
     use crate::report::testing::{pretty, readable, run};
 
-    fn tenant(name: &str, health: &str, tasks: Option<(usize, usize)>, targets: Option<(usize, usize)>) -> TenantStatus {
+    fn tenant(name: &str, health: &str, tasks: Option<(usize, usize)>) -> TenantStatus {
         TenantStatus {
             name: name.into(),
             ready: health == "healthy",
             health: health.into(),
             running: tasks.map(|(running, _)| running),
             desired: tasks.map(|(_, desired)| desired),
-            healthy_targets: targets.map(|(healthy, _)| healthy),
-            targets: targets.map(|(_, all)| all),
         }
     }
 
@@ -207,14 +199,13 @@ mod tests {
         };
         let first = InfraGroupStatus {
             tenants: vec![
-                tenant("acme", "healthy", Some((2, 2)), Some((2, 2))),
+                tenant("acme", "healthy", Some((2, 2))),
                 tenant(
                     "globex",
                     "1 of 2 tasks running; target 10.20.1.15:8080 is unhealthy: health checks failed with these codes: [502]",
                     Some((1, 2)),
-                    Some((0, 1)),
                 ),
-                tenant("initech", "healthy", None, Some((2, 2))),
+                tenant("initech", "healthy", None),
             ],
             dns_name: Some("internal-high-cell-1-ig-1-1234567890.us-east-1.elb.amazonaws.com".into()),
             ..group("ig-1", 3, 50)
@@ -227,7 +218,7 @@ mod tests {
             ],
             ..group("ig-1", 0, 50)
         };
-        let full = InfraGroupStatus { tenants: vec![tenant("umbrella", "healthy", Some((1, 1)), None)], ..group("ig-2", 1, 1) };
+        let full = InfraGroupStatus { tenants: vec![tenant("umbrella", "healthy", Some((1, 1)))], ..group("ig-2", 1, 1) };
         Status {
             tiers: vec![
                 TierStatus {

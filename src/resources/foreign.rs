@@ -7,8 +7,9 @@ use crate::estate::ForeignListener;
 
 /// A listener and its load balancer; an error that names it if it is not there.
 pub async fn listener(aws: &Reader, arn: &str) -> Result<ForeignListener, AwsError> {
-    let found = aws.elb().describe_listeners().listener_arns(arn).send().await.doing("elasticloadbalancing:DescribeListeners", arn)?;
-    let absent = || AwsError::new("elasticloadbalancing:DescribeListeners", arn, Class::NotFound, "there is no such listener");
+    let found = aws.elb().describe_listeners().listener_arns(arn).send().await.doing("elasticloadbalancing:DescribeListeners", arn);
+    let found = found.map_err(|error| of_the_spec(error, "load_balancer.listener"))?;
+    let absent = || AwsError::new("elasticloadbalancing:DescribeListeners", arn, Class::Invalid, "there is no such listener");
     let listener = found.listeners().first().ok_or_else(absent)?;
     let load_balancer_arn = listener.load_balancer_arn().unwrap_or_default();
     let found = aws
@@ -19,12 +20,7 @@ pub async fn listener(aws: &Reader, arn: &str) -> Result<ForeignListener, AwsErr
         .await
         .doing("elasticloadbalancing:DescribeLoadBalancers", load_balancer_arn)?;
     let load_balancer = found.load_balancers().first().ok_or_else(absent)?;
-    Ok(ForeignListener {
-        load_balancer_arn: load_balancer_arn.into(),
-        vpc_id: load_balancer.vpc_id().unwrap_or_default().into(),
-        port: listener.port().unwrap_or_default(),
-        security_group_ids: load_balancer.security_groups().to_vec(),
-    })
+    Ok(ForeignListener { port: listener.port().unwrap_or_default(), security_group_ids: load_balancer.security_groups().to_vec() })
 }
 
 /// The IPv4 blocks of VPCs, by id; an error that names those that are not there.
@@ -33,7 +29,8 @@ pub async fn vpc_blocks(aws: &Reader, ids: &BTreeSet<String>) -> Result<BTreeMap
         return Ok(BTreeMap::new());
     }
     let named = ids.iter().cloned().collect::<Vec<_>>().join(", ");
-    let found = aws.ec2().describe_vpcs().set_vpc_ids(Some(ids.iter().cloned().collect())).send().await.doing("ec2:DescribeVpcs", named)?;
+    let found = aws.ec2().describe_vpcs().set_vpc_ids(Some(ids.iter().cloned().collect())).send().await.doing("ec2:DescribeVpcs", named);
+    let found = found.map_err(|error| of_the_spec(error, "vpc.id"))?;
     let blocks = |vpc: &aws_sdk_ec2::types::Vpc| {
         let associated = vpc.cidr_block_association_set().iter().filter_map(|block| block.cidr_block());
         let mut blocks: Vec<String> = vpc.cidr_block().into_iter().chain(associated).map(str::to_string).collect();
@@ -41,6 +38,18 @@ pub async fn vpc_blocks(aws: &Reader, ids: &BTreeSet<String>) -> Result<BTreeMap
         blocks
     };
     Ok(found.vpcs().iter().filter_map(|vpc| Some((vpc.vpc_id()?.to_string(), blocks(vpc)))).collect())
+}
+
+/// What a spec names and its owner has taken away.
+fn of_the_spec(error: AwsError, key: &str) -> AwsError {
+    if error.class != Class::NotFound {
+        return error;
+    }
+    AwsError {
+        message: format!("{}. An infra group's `{key}` names it", error.message.trim_end_matches('.')),
+        class: Class::Invalid,
+        ..error
+    }
 }
 
 /// Which security groups of another team's load balancer let none of our traffic in or out, in words.

@@ -264,7 +264,7 @@ where
         let free = (from..=to).find(|place| !taken.contains(place));
         let place = free.and_then(|free| i32::try_from(free).ok()).ok_or_else(|| {
             let message = format!("no priority from {from} to {to} is free on {listener}");
-            AwsError::new("elasticloadbalancing:CreateRule", &wanted.key, Class::Quota, message)
+            AwsError::new("elasticloadbalancing:CreateRule", &wanted.key, Class::NoPlace, message)
         });
         match (take(place, there).await, free) {
             (Err(error), Some(free)) if error.code.as_deref() == Some("PriorityInUse") && refused.len() < TRIES => {

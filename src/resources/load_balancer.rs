@@ -7,7 +7,7 @@ use aws_sdk_elasticloadbalancingv2::types;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Condition, Field, Id, Key, Live, ShapeError, Tags, Wanted};
+use super::model::{Changed, Condition, Field, Id, Key, Live, Tags, Wanted};
 use super::{Kind, Reading, Resource, elb_tags, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -107,8 +107,8 @@ impl Resource for LoadBalancers {
                     .r#type(types::LoadBalancerTypeEnum::Application)
                     .name(&shape.load_balancer_name)
                     .scheme(shape.scheme.as_str().into())
-                    .set_subnets(Some(known(&shape.subnet_ids)?))
-                    .set_security_groups(Some(known(&shape.security_group_ids)?))
+                    .set_subnets(Some(Id::all_known(&shape.subnet_ids)?))
+                    .set_security_groups(Some(Id::all_known(&shape.security_group_ids)?))
                     .set_tags(Some(tags::to_elb(&wanted.tags)))
                     .send()
                     .await
@@ -125,11 +125,11 @@ impl Resource for LoadBalancers {
         let arn = &live.id;
         if changed.has("security_group_ids") {
             let request = aws.elb().set_security_groups().load_balancer_arn(arn);
-            let request = request.set_security_groups(Some(known(&shape.security_group_ids)?));
+            let request = request.set_security_groups(Some(Id::all_known(&shape.security_group_ids)?));
             request.send().await.doing("elasticloadbalancing:SetSecurityGroups", &wanted.key)?;
         }
         if changed.has("subnet_ids") {
-            let request = aws.elb().set_subnets().load_balancer_arn(arn).set_subnets(Some(known(&shape.subnet_ids)?));
+            let request = aws.elb().set_subnets().load_balancer_arn(arn).set_subnets(Some(Id::all_known(&shape.subnet_ids)?));
             request.send().await.doing("elasticloadbalancing:SetSubnets", &wanted.key)?;
         }
         let attributes = shape.attributes.into_iter().filter(|(key, _)| changed.has(&format!("attributes.{key}"))).collect();
@@ -215,10 +215,6 @@ async fn set_attributes(aws: &Writer, arn: &str, attributes: &BTreeMap<String, S
     let request = request.set_attributes(Some(attributes.iter().map(attribute).collect()));
     request.send().await.doing("elasticloadbalancing:ModifyLoadBalancerAttributes", arn)?;
     Ok(())
-}
-
-fn known(ids: &[Id]) -> Result<Vec<String>, ShapeError> {
-    ids.iter().map(|id| id.known().map(Into::into)).collect()
 }
 
 #[cfg(test)]

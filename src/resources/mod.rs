@@ -42,7 +42,7 @@ use crate::aws::{AwsError, Reader, Writer};
 use model::{Changed, Condition, Field, Fields, Live, Place, Scope, Tags, Wanted};
 
 macro_rules! kinds {
-    ($($variant:ident $name:literal $resource:expr;)*) => {
+    ($($owner:ident $variant:ident $name:literal $resource:expr;)*) => {
         /// The kinds, in the order in which they are listed in a plan.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Kind {
@@ -60,35 +60,35 @@ macro_rules! kinds {
             pub fn resource(self) -> &'static dyn Resource {
                 match self { $(Kind::$variant => &$resource),* }
             }
+
+            /// Whether things of this kind are a tenant's rather than their tier's.
+            pub fn is_tenants(self) -> bool {
+                match self { $(Kind::$variant => kinds!(@ $owner)),* }
+            }
         }
     };
+    (@ tier) => { false };
+    (@ tenant) => { true };
 }
 
 kinds! {
-    Vpc "vpc" vpc::Vpcs;
-    InternetGateway "internet_gateway" internet_gateway::InternetGateways;
-    Subnet "subnet" subnet::Subnets;
-    RouteTable "route_table" route_table::RouteTables;
-    SecurityGroup "security_group" security_group::SecurityGroups;
-    SecurityGroupRules "security_group_rules" security_group_rules::SecurityGroupRuleSets;
-    VpcEndpoint "vpc_endpoint" vpc_endpoint::VpcEndpoints;
-    Role "role" role::Roles;
-    LogGroup "log_group" log_group::LogGroups;
-    LoadBalancer "load_balancer" load_balancer::LoadBalancers;
-    Listener "listener" listener::Listeners;
-    Cluster "cluster" cluster::Clusters;
-    TargetGroup "target_group" target_group::TargetGroups;
-    ListenerRule "listener_rule" listener_rule::ListenerRules;
-    Targets "targets" targets::TargetSets;
-    TaskDefinition "task_definition" task_definition::TaskDefinitions;
-    Service "service" service::Services;
-}
-
-impl Kind {
-    /// Whether things of this kind are a tenant's rather than their tier's.
-    pub fn is_tenants(self) -> bool {
-        matches!(self, Self::Cluster | Self::TargetGroup | Self::ListenerRule | Self::Targets | Self::TaskDefinition | Self::Service)
-    }
+    tier Vpc "vpc" vpc::Vpcs;
+    tier InternetGateway "internet_gateway" internet_gateway::InternetGateways;
+    tier Subnet "subnet" subnet::Subnets;
+    tier RouteTable "route_table" route_table::RouteTables;
+    tier SecurityGroup "security_group" security_group::SecurityGroups;
+    tier SecurityGroupRules "security_group_rules" security_group_rules::SecurityGroupRuleSets;
+    tier VpcEndpoint "vpc_endpoint" vpc_endpoint::VpcEndpoints;
+    tier Role "role" role::Roles;
+    tier LogGroup "log_group" log_group::LogGroups;
+    tier LoadBalancer "load_balancer" load_balancer::LoadBalancers;
+    tier Listener "listener" listener::Listeners;
+    tenant Cluster "cluster" cluster::Clusters;
+    tenant TargetGroup "target_group" target_group::TargetGroups;
+    tenant ListenerRule "listener_rule" listener_rule::ListenerRules;
+    tenant Targets "targets" targets::TargetSets;
+    tenant TaskDefinition "task_definition" task_definition::TaskDefinitions;
+    tenant Service "service" service::Services;
 }
 
 impl fmt::Display for Kind {
@@ -118,6 +118,11 @@ pub struct ReadScope {
     pub address_tenants: BTreeSet<Scope>,
     /// Whether every tenant without a cluster counts as one of these: a command that has no specs of tenants.
     pub finds_address_tenants: bool,
+    /// Requests that the tenants wanted are to get: a rule that matches some of them may be a tenant's own, wherever it
+    /// leads by now.
+    pub routes: Vec<Vec<listener_rule::Condition>>,
+    /// Whether it has to be known of every rule whose it is, also in a narrow read.
+    pub tells_all_rules: bool,
     /// Kinds that the command has no use for.
     pub without: BTreeSet<Kind>,
 }

@@ -145,6 +145,10 @@ impl Id {
             Self::Of(key) => Err(ShapeError(format!("the id of {key} is not known yet"))),
         }
     }
+
+    pub fn all_known<'a>(ids: impl IntoIterator<Item = &'a Self>) -> Result<Vec<String>, ShapeError> {
+        ids.into_iter().map(|id| id.known().map(String::from)).collect()
+    }
 }
 
 impl Serialize for Id {

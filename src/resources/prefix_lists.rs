@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::filters::filter;
 use crate::aws::{AwsError, Class, Doing, Reader};
 
-/// Id of each prefix list by its name, such as `com.amazonaws.us-east-1.s3`; a name that nobody has is left out.
+/// Id of each prefix list by its name, such as `com.amazonaws.us-east-1.s3`; an error that names one that is not there:
+/// without it a rule would be left out, or taken away.
 ///
 /// A page holds at most 100. Nobody but AWS can make a list whose name starts with `com.amazonaws`:
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateManagedPrefixList.html>
@@ -25,7 +26,12 @@ pub async fn ids(aws: &Reader, names: &BTreeSet<String>) -> Result<BTreeMap<Stri
         .await
         .doing("ec2:DescribeManagedPrefixLists", aws.place())?;
     let named = found.iter().map(|list| (list.prefix_list_name().unwrap_or_default(), list.prefix_list_id().unwrap_or_default()));
-    by_name(named).map_err(|message| AwsError::new("ec2:DescribeManagedPrefixLists", aws.place(), Class::Invalid, message))
+    let refusal = |message| AwsError::new("ec2:DescribeManagedPrefixLists", aws.place(), Class::Invalid, message);
+    let ids = by_name(named).map_err(refusal)?;
+    match names.iter().find(|name| !ids.contains_key(*name)) {
+        Some(name) => Err(refusal(format!("there is no prefix list {name}: AWS has no gateway endpoint for a service of that name here"))),
+        None => Ok(ids),
+    }
 }
 
 /// Names of prefix lists need not be unique, and then a name does not say which is meant.

@@ -14,6 +14,7 @@ use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 pub struct SecurityGroup {
     pub vpc_id: Id,
     pub group_name: String,
+    /// Not compared: AWS cannot change it, and a group of the same name cannot be made beside this one.
     pub description: String,
 }
 
@@ -22,7 +23,7 @@ pub struct SecurityGroups;
 #[async_trait]
 impl Resource for SecurityGroups {
     fn fields(&self) -> &'static [Field] {
-        const { &[Field::replace("vpc_id"), Field::replace("group_name"), Field::replace("description")] }
+        const { &[Field::replace("vpc_id"), Field::replace("group_name")] }
     }
 
     /// Groups, ours with both their rule sets: AWS lists them together.

@@ -490,10 +490,6 @@ fn incomplete(error: impl std::fmt::Display) -> ShapeError {
     ShapeError(error.to_string())
 }
 
-fn known(ids: &[Id]) -> Result<Vec<String>, ShapeError> {
-    ids.iter().map(|id| id.known().map(str::to_string)).collect()
-}
-
 fn ids(ids: &[String]) -> Vec<Id> {
     ids.iter().cloned().map(Id::Known).collect()
 }
@@ -543,8 +539,8 @@ impl Service {
 
     fn network(&self) -> Result<NetworkConfiguration, ShapeError> {
         let network = AwsVpcConfiguration::builder()
-            .set_subnets(Some(known(&self.subnet_ids)?))
-            .set_security_groups(Some(known(&self.security_group_ids)?))
+            .set_subnets(Some(Id::all_known(&self.subnet_ids)?))
+            .set_security_groups(Some(Id::all_known(&self.security_group_ids)?))
             .assign_public_ip(if self.assign_public_ip { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled })
             .build()
             .map_err(incomplete)?;

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Ec2Subnet, SubnetState};
+use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -66,7 +67,10 @@ impl Resource for Subnets {
             match request.send().await.doing("ec2:CreateSubnet", &wanted.key) {
                 Ok(made) => Ok(made.subnet().and_then(|subnet| subnet.subnet_id()).unwrap_or_default().to_string()),
                 // Another run has just made it.
-                Err(error) if error.code.as_deref() == Some("InvalidSubnet.Conflict") => once::twin(wanted, look).await?.ok_or(error),
+                Err(error) if error.code.as_deref() == Some("InvalidSubnet.Conflict") => match once::twin(wanted, look).await? {
+                    Some(id) => Ok(id),
+                    None => Err(block_held(aws, error, vpc_id, block).await),
+                },
                 Err(error) => Err(error),
             }
         };
@@ -124,6 +128,20 @@ fn condition_of(subnet: &Ec2Subnet) -> Condition {
         Some(SubnetState::Pending) => Condition::Pending("AWS is making the subnet".into()),
         Some(other) => Condition::Failed(format!("AWS says that the subnet is {}", other.as_str())),
     }
+}
+
+/// The error with whose subnet has the block, or a part of it.
+async fn block_held(aws: &Reader, error: AwsError, vpc_id: &str, block: &str) -> AwsError {
+    let request = aws.ec2().describe_subnets().filters(filters::filter("vpc-id", [vpc_id]));
+    let Ok(found) = request.into_paginator().items().send().try_collect().await else { return error };
+    let overlaps = |other: &str| match (block.parse::<Ipv4Net>(), other.parse::<Ipv4Net>()) {
+        (Ok(ours), Ok(theirs)) => ours.contains(&theirs) || theirs.contains(&ours),
+        _ => false,
+    };
+    let holder = found.iter().find(|subnet| subnet.cidr_block().is_some_and(overlaps));
+    let Some((id, cidr)) = holder.and_then(|subnet| Some((subnet.subnet_id()?, subnet.cidr_block()?))) else { return error };
+    let message = format!("{id} ({cidr}) is in the way of {block} in {vpc_id}, which is this tier's alone");
+    AwsError { message, class: Class::Others, ..error }
 }
 
 async fn map_public_ip(aws: &Writer, id: &str, on: bool) -> Result<(), AwsError> {

@@ -21,7 +21,7 @@ const NAMED: usize = 5;
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html>
 const ALL_ZONES: &str = "all";
 /// Value of the tag `tierctl:resource`, which targets share with nothing: their other tags are their target group's.
-const NAME: &str = "targets";
+pub const NAME: &str = "targets";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Targets {
@@ -29,9 +29,9 @@ pub struct Targets {
     pub port: i32,
     /// IPv4 addresses; draining ones are gone already. A live one on another port is listed with it, `10.0.0.5:9090`.
     pub addresses: Vec<String>,
-    /// Block of the VPC: an address outside it is registered with the zone `all`. Not compared on a live one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vpc_cidr: Option<String>,
+    /// Blocks of the VPC, where known: an address outside them is registered with the zone `all`. Not compared.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub vpc_cidrs: Vec<String>,
 }
 
 pub struct TargetSets;
@@ -164,7 +164,7 @@ async fn deregister(aws: &Writer, arn: &str, targets: impl Iterator<Item = &Targ
 
 fn target(id: &str, shape: &Targets) -> TargetDescription {
     let is_inside = |block: &str| block.parse::<IpNet>().ok().zip(id.parse::<IpAddr>().ok()).is_none_or(|(net, ip)| net.contains(&ip));
-    let outside = shape.vpc_cidr.as_deref().is_some_and(|block| !is_inside(block));
+    let outside = !shape.vpc_cidrs.is_empty() && !shape.vpc_cidrs.iter().any(|block| is_inside(block));
     TargetDescription::builder().id(id).port(shape.port).set_availability_zone(outside.then(|| ALL_ZONES.into())).build()
 }
 
@@ -177,7 +177,7 @@ fn live(group: &Live, registered: &[TargetHealthDescription]) -> Option<Live> {
     if addresses.is_empty() {
         return None;
     }
-    let shape = Targets { target_group_arn: Id::Known(group.id.clone()), port, addresses, vpc_cidr: None };
+    let shape = Targets { target_group_arn: Id::Known(group.id.clone()), port, addresses, vpc_cidrs: Vec::new() };
     let mut tags = group.tags.clone();
     tags.insert(TAG_RESOURCE.into(), NAME.into());
     Some(Live::new(Kind::Targets, &group.place, &group.id, tags, &shape).in_condition(health(registered)))
@@ -300,11 +300,12 @@ mod tests {
             target_group_arn: Id::Known("arn:tg".into()),
             port: 8080,
             addresses: Vec::new(),
-            vpc_cidr: Some("10.20.0.0/16".into()),
+            vpc_cidrs: vec!["10.20.0.0/16".into(), "100.64.0.0/16".into()],
         };
         assert_eq!(target("10.20.1.15", &shape).availability_zone(), None);
+        assert_eq!(target("100.64.1.15", &shape).availability_zone(), None);
         assert_eq!(target("172.16.0.9", &shape).availability_zone(), Some("all"));
-        assert_eq!(target("172.16.0.9", &Targets { vpc_cidr: None, ..shape }).availability_zone(), None);
+        assert_eq!(target("172.16.0.9", &Targets { vpc_cidrs: Vec::new(), ..shape }).availability_zone(), None);
     }
 
     #[test]

@@ -101,13 +101,13 @@ impl Resource for TaskDefinitions {
         Stage::Second
     }
 
-    /// Nothing: services know which revision they run, so reading them returns it, see
-    /// [`Services`](super::service::Services).
     /// A revision is tagged as it is registered and never again: another revision has other tags.
     fn is_tagged(&self) -> bool {
         false
     }
 
+    /// Nothing: services know which revision they run, so reading them returns it, see
+    /// [`Services`](super::service::Services).
     async fn read(&self, _reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         Ok(Vec::new())
     }

@@ -4,9 +4,12 @@
 //! only, comes in a second step (`complete`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{DnsOptionsSpecification, ResourceType, ServiceDetail, State, VpcEndpoint as Ec2VpcEndpoint, VpcEndpointType};
+use aws_sdk_ec2::types::{
+    DnsNameState, DnsOptionsSpecification, ResourceType, ServiceDetail, State, VpcEndpoint as Ec2VpcEndpoint, VpcEndpointType,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -16,6 +19,8 @@ use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// In the name of every service that another account provides, and of none of AWS's.
 const PROVIDED: &str = "vpce-svc-";
+/// In lower case, what AWS says where another endpoint in the VPC answers to the private DNS name.
+const CONFLICT: &str = "conflicting dns domain";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VpcEndpoint {
@@ -99,12 +104,12 @@ impl Resource for VpcEndpoints {
                 && !requires_acceptance(aws, &shape).await?
                 && predecessor(aws, &shape, wanted, None).await?.is_none();
             request = request
-                .set_subnet_ids(Some(known(&shape.subnet_ids)?))
-                .set_security_group_ids(Some(known(&shape.security_group_ids)?))
+                .set_subnet_ids(Some(Id::all_known(&shape.subnet_ids)?))
+                .set_security_group_ids(Some(Id::all_known(&shape.security_group_ids)?))
                 .private_dns_enabled(private_dns)
                 .set_dns_options(private_dns.then(|| dns_options(&shape.service_name)).flatten());
         } else {
-            request = request.set_route_table_ids(Some(known(&shape.route_table_ids)?));
+            request = request.set_route_table_ids(Some(Id::all_known(&shape.route_table_ids)?));
         }
         let look = || async {
             let here = vec![
@@ -160,8 +165,7 @@ impl Resource for VpcEndpoints {
         if code.contains("NotFound") {
             return Ok(());
         }
-        let refusal = AwsError::new("ec2:DeleteVpcEndpoints", &live.id, Class::Invalid, error.message().unwrap_or_default());
-        Err(AwsError { code: Some(code.into()), ..refusal })
+        Err(AwsError::coded("ec2:DeleteVpcEndpoints", &live.id, code, error.message().unwrap_or_default()))
     }
 
     /// Ready once it is available, though private DNS may be off still: `complete` turns it on.
@@ -289,7 +293,7 @@ fn failure(endpoint: &Ec2VpcEndpoint) -> String {
 }
 
 /// Changes of an endpoint that go into one request: these have the narrowest of all rates, 0.3 a second.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Modification {
     subnets: Members,
     security_groups: Members,
@@ -298,7 +302,7 @@ struct Modification {
     policy: Option<Value>,
 }
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Members {
     added: Vec<String>,
     removed: Vec<String>,
@@ -306,7 +310,7 @@ struct Members {
 
 impl Members {
     fn between(found: &[Id], wanted: &[Id]) -> Result<Self, ShapeError> {
-        let only_in = |these: &[Id], those: &[Id]| known(these.iter().filter(|id| !those.contains(id)));
+        let only_in = |these: &[Id], those: &[Id]| Id::all_known(these.iter().filter(|id| !those.contains(id)));
         Ok(Self { added: only_in(wanted, found)?, removed: only_in(found, wanted)? })
     }
 }
@@ -371,21 +375,48 @@ fn dns_options(service_name: &str) -> Option<DnsOptionsSpecification> {
     has_both.then(|| DnsOptionsSpecification::builder().private_dns_only_for_inbound_resolver_endpoint(false).build())
 }
 
-/// Turns private DNS on, after it was turned off at the endpoint that this one replaces.
+/// Seconds between attempts to turn private DNS on: who had the name has let go of it, which takes AWS a moment.
+const HANDOVER: [u64; 4] = [1, 2, 4, 8];
+
+/// Turns private DNS on, after it was turned off at the endpoint that this one replaces. Where the one then cannot have
+/// it, the other gets it back: the tasks need the name.
 async fn take_over_name(aws: &Writer, id: &str, shape: &VpcEndpoint, wanted: &Wanted, change: Modification) -> Result<(), AwsError> {
-    let predecessor = predecessor(aws, shape, wanted, Some(id)).await?;
-    if let Some(predecessor) = &predecessor {
-        modify(aws, predecessor, shape, Modification { private_dns: Some(false), ..Modification::default() }).await?;
-    }
-    match modify(aws, id, shape, change).await {
-        // It has let go of the name, which takes AWS a moment.
-        Err(error) if predecessor.is_some() => Err(AwsError { class: Class::NotYet, ..error }),
-        result => result,
+    let Some(predecessor) = predecessor(aws, shape, wanted, Some(id)).await? else {
+        return modify(aws, id, shape, change).await;
+    };
+    can_have_name(aws, shape, id, &predecessor).await?;
+    let switch = |on| Modification { private_dns: Some(on), ..Modification::default() };
+    modify(aws, &predecessor, shape, switch(false)).await?;
+    let mut pauses = HANDOVER.into_iter();
+    loop {
+        let Err(error) = modify(aws, id, shape, change.clone()).await else { return Ok(()) };
+        let may_pass = error.message.to_lowercase().contains(CONFLICT)
+            || matches!(error.class, Class::NotYet | Class::InUse | Class::Throttled | Class::Unreachable | Class::Service);
+        match pauses.next().filter(|_| may_pass) {
+            Some(pause) => tokio::time::sleep(Duration::from_secs(pause)).await,
+            None => {
+                return match modify(aws, &predecessor, shape, switch(true)).await {
+                    Ok(()) => Err(error),
+                    Err(_) => Err(AwsError { message: format!("{}; private DNS is off at {predecessor} too", error.message), ..error }),
+                };
+            }
+        }
     }
 }
 
-fn known<'a>(ids: impl IntoIterator<Item = &'a Id>) -> Result<Vec<String>, ShapeError> {
-    ids.into_iter().map(|id| id.known().map(String::from)).collect()
+/// Whether a service has a private DNS name that its owner has shown to be theirs. Without, AWS would refuse it to the new
+/// endpoint when it is off at the old one already.
+/// <https://docs.aws.amazon.com/vpc/latest/privatelink/manage-dns-names.html>
+async fn can_have_name(aws: &Reader, shape: &VpcEndpoint, id: &str, predecessor: &str) -> Result<(), AwsError> {
+    let services = services_of(aws, shape).await?;
+    let Some(service) = services.first() else { return Ok(()) };
+    let name = &shape.service_name;
+    let lack = match (service.private_dns_name(), service.private_dns_name_verification_state()) {
+        (None, _) => format!("{name} has no private DNS name: ask its owner for one, or set `private_dns: false`"),
+        (Some(_), Some(DnsNameState::Verified)) => return Ok(()),
+        (Some(dns), _) => format!("the owner of {name} has to verify its private DNS name {dns} first"),
+    };
+    Err(AwsError::new("ec2:ModifyVpcEndpoint", id, Class::Invalid, format!("{lack}. Until then {predecessor} answers")))
 }
 
 /// The endpoint, if AWS knows it.
@@ -500,7 +531,7 @@ async fn explained(aws: &Reader, error: AwsError, shape: &VpcEndpoint) -> AwsErr
         };
         return AwsError { message: format!("{}{offered}", error.message.trim_end_matches('.')), ..error };
     }
-    if said.contains("conflicting dns domain") {
+    if said.contains(CONFLICT) {
         return name_conflict(aws, error, shape).await;
     }
     error

@@ -8,6 +8,7 @@ mod calls;
 mod drift;
 mod examples;
 mod fields;
+mod handover;
 mod lifecycle;
 mod neighbours;
 mod ownership;

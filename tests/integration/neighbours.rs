@@ -380,6 +380,51 @@ fn a_full_infra_group_on_another_teams_listener_is_passed_over() {
 }
 
 #[test]
+fn a_listener_that_another_tier_uses_is_not_deleted() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    let host = bed().boto(
+        &account,
+        r#"
+ec2, elb = aws("ec2"), aws("elbv2")
+ours = [dict(Name="tag:tierctl:tier", Values=["test"])]
+vpc = ec2.describe_vpcs(Filters=ours)["Vpcs"][0]["VpcId"]
+subnets = [s["SubnetId"] for s in ec2.describe_subnets(Filters=ours)["Subnets"]][:2]
+balancer = elb.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+result = dict(vpc=vpc, subnets=subnets, listener=elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"])
+"#,
+    );
+    let (vpc, subnets, listener) = (&host["vpc"], &host["subnets"], &host["listener"]);
+    let group =
+        format!("{{name: ig-1, vpc: {{id: {vpc}, subnets: {subnets}}}, load_balancer: {{listener: {listener}, priorities: [500, 599]}}}}");
+    tier(&project, "guest", &[cell("cell-1", &account, &[group])], "");
+    project.run(&["apply", "--yes", "tiers/guest.yaml"]).ended(0);
+    tenant_of(&project, "guest", "acme", "");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let before = standing(&account);
+    let refused = project.run(&["destroy", "--yes", "--delete-logs", "test"]).ended(3);
+    refused.says("which is of guest/cell-1/ig-1/acme");
+    assert_eq!(standing(&account), before);
+}
+
+#[test]
+fn a_listener_that_is_gone_is_said_to_be() {
+    let project = Project::new();
+    let account = bed().account();
+    quick(&account);
+    let network = foreign_network(&account);
+    let gone = "arn:aws:elasticloadbalancing:us-east-1:{account}:listener/app/gone/50dc6c495c0c9188/f2f7dc8efc522ab2";
+    let gone = gone.replace("{account}", &account);
+    let group = format!(
+        "{{name: ig-1, vpc: {{id: {}, subnets: {}}}, load_balancer: {{listener: \"{gone}\", priorities: [500, 599]}}}}",
+        network["vpc"], network["subnets"]
+    );
+    tier(&project, "test", &[cell("cell-1", &account, &[group])], "");
+    let run = project.run(&["apply", "--yes", "tiers"]).ended(1);
+    run.says("An infra group's `load_balancer.listener` names it").says("correct the spec");
+}
+
+#[test]
 fn an_open_path_of_another_team_is_no_warning() {
     let project = Project::new();
     let account = bed().account();

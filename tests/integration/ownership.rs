@@ -190,6 +190,30 @@ fn a_tenant_whose_cluster_lost_a_tag_does_not_go_by_half() {
 }
 
 #[test]
+fn a_rule_that_somebody_led_elsewhere_is_still_its_tenants() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let theirs = r#"
+ec2, elb = aws("ec2"), aws("elbv2")
+vpc = ec2.describe_vpcs(Filters=[dict(Name="tag:tierctl:tier", Values=["test"])])["Vpcs"][0]["VpcId"]
+page = elb.create_target_group(Name="maintenance", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip")["TargetGroups"][0]["TargetGroupArn"]
+balancer = elb.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+listener = elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
+rule = [r for r in elb.describe_rules(ListenerArn=listener)["Rules"] if not r["IsDefault"]][0]["RuleArn"]
+elb.modify_rule(RuleArn=rule, Actions=[dict(Type="forward", TargetGroupArn=page)])
+"#;
+    bed().boto(&account, theirs);
+    // One tenant alone, so that no more is read than it needs.
+    let plan = project.run(&["plan", "--format", "json", "tenants/test/acme.yaml"]).ended(0);
+    assert_eq!(plan.changed_fields(), ["listener_rule listener-rule: target_group_arn"]);
+    project.run(&["offboard", "--yes", "acme"]).ended(0);
+    let left = all(&standing(&account), "rules");
+    assert!(left.iter().all(|rule| rule["IsDefault"] == true), "{left:?}");
+}
+
+#[test]
 fn what_another_tier_left_behind_is_unclaimed_unless_it_has_a_spec_here() {
     let project = Project::new();
     let account = bed().account();

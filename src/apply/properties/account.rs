@@ -111,7 +111,7 @@ impl Account {
                 let id = self.make(&desired, ids);
                 ids.insert(desired.key, id);
             }
-            Verb::Update => {
+            Verb::Widen | Verb::Update => {
                 let (desired, live) = (desired.expect("what is wanted"), live.expect("what is there"));
                 let id = self.change(&desired, &live, ids);
                 ids.insert(desired.key, id);
