@@ -854,7 +854,6 @@ const OUT_OF_REACH: &[(&str, &str, &str)] = &[
     ("subnet", "availability_zone", "part of its name: another zone is another subnet"),
     ("subnet", "map_public_ip_on_launch", "always off"),
     ("security_group", "group_name", "follows from identity"),
-    ("security_group", "description", "follows from the name"),
     ("security_group_rules", "direction", "part of its name"),
     ("role", "role_name", "follows from identity"),
     ("role", "path", "follows from identity"),
