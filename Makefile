@@ -9,12 +9,21 @@ CARGO ?= cargo
 # One place for builds: the AWS SDK takes minutes to compile.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test sample rules check bench converge fuzz docs clean
+.PHONY: demo sandbox test sample rules check bench converge fuzz docs clean
 
 demo: $(VENV)/ready
 	@test -e $(TARGET)/debug/tierctl || echo "The first build compiles the AWS SDK: 5 minutes on two cores, later ones seconds."
 	$(CARGO) build
 	demo/run $(TARGET)/debug/tierctl
+
+# The emulated AWS until Ctrl-C, for specs of your own: `make sandbox PORT=5001` takes another port.
+PORT ?= 5000
+sandbox: $(VENV)/ready
+	$(CARGO) build
+	@echo "In another terminal, in a folder of your own:"
+	@echo "  export AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox"
+	@echo "  export TIERCTL_API_TIME_SCALE=1000 PATH=$(abspath $(TARGET)/debug):\$$PATH"
+	PYTHONPATH=tests $(PYTHON) -m testbed --port $(PORT)
 
 test: $(VENV)/ready
 	$(CARGO) test

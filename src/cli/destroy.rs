@@ -24,10 +24,11 @@ pub(super) struct Arguments {
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let path = PathBuf::from(&arguments.tier);
     let by_path = context.current_folder.join(&path).exists();
-    let specs = context.specs(&[if by_path { path } else { "tiers".into() }], false)?;
+    let specs = context.specs(&[if by_path { path } else { context.tiers_folder()? }], false)?;
     let subjects: Vec<_> =
         intent::subjects(&specs).into_iter().filter(|subject| subject.given && (by_path || *subject.tier.tier == arguments.tier)).collect();
     match subjects.as_slice() {
+        [] if by_path => return Err(Failure::usage(format!("{} holds no tier", arguments.tier), "name a tier, or the file of its spec")),
         [] => {
             let known: Vec<&str> = specs.tiers.iter().map(|tier| tier.spec.tier.as_str()).collect();
             let message = format!("there is no spec of the tier {} here (there are: {})", arguments.tier, known.join(", "));

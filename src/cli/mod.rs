@@ -83,6 +83,10 @@ struct Global {
 }
 
 /// Less than a thousandth would be a request in hours.
+fn timeout(text: &str) -> Result<std::time::Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "it is a number and a unit, as 90s, 20m or 1h".into())
+}
+
 fn api_share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.001..=1.0).contains(share));
     share.ok_or_else(|| "it is a number from 0.001 to 1".into())
@@ -109,7 +113,7 @@ struct WriteOptions {
     #[arg(short, long)]
     yes: bool,
     /// Give up what is still waited for after this long, as 90s, 20m or 1h
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = timeout)]
     timeout: std::time::Duration,
     /// End as soon as AWS has accepted every request, and wait only for what has to work before something is deleted
     #[arg(long)]
@@ -127,6 +131,14 @@ struct Context {
 
 impl Context {
     /// Reads specs; findings that are errors end the command, warnings are shown.
+    /// The folder in which a tier is looked for by name.
+    fn tiers_folder(&self) -> Result<PathBuf, Failure> {
+        if self.current_folder.join("tiers").is_dir() {
+            return Ok("tiers".into());
+        }
+        Err(Failure::usage("there is no folder `tiers` here to look tiers up in", "go to the folder that holds `tiers/`, or name a file"))
+    }
+
     fn specs(&self, paths: &[PathBuf], defaults: bool) -> Result<Specs, Failure> {
         let request = spec::Request { paths: paths.to_vec(), current_folder: self.current_folder.clone(), defaults };
         let mut specs = spec::load(&request);

@@ -31,10 +31,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         paths.push("tiers".into());
     }
     if paths.is_empty() {
-        return Err(Failure::usage(
-            "there is no folder `tiers` here to look the tenants' tier up in",
-            "go to the folder that holds `tiers/`, or name the tenant's file",
-        ));
+        context.tiers_folder()?;
     }
     let specs = context.specs(&paths, false)?;
     let mut leavers: Vec<Leaver> = names.iter().map(|name| Leaver { tier: arguments.tier.clone(), tenant: name.to_string() }).collect();
@@ -42,6 +39,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         let specified = specs.tenants.iter().map(|tenant| &tenant.spec);
         let specified = specified.filter(|tenant| arguments.tier.as_ref().is_none_or(|wanted| *wanted == *tenant.tier));
         leavers.extend(specified.map(|tenant| Leaver { tier: Some(tenant.tier.to_string()), tenant: tenant.tenant.to_string() }));
+    }
+    if leavers.is_empty() {
+        return Err(Failure::usage("there is no tenant in what was named", "name tenants, or the files of their specs"));
     }
     let tiers: Vec<_> = specs
         .tiers

@@ -18,7 +18,7 @@ enum Only {
 /// Show what would change
 ///
 /// Compares the specs with live AWS, and lists things with tierctl's tags that no spec names. Writes nothing:
-/// read-only credentials are enough, and no lock is taken.
+/// read-only credentials are enough.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Files and folders of specs [default: tiers/ and tenants/]

@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let specs = context.specs(&["tiers".into()], false)?;
+    let specs = context.specs(&[context.tiers_folder()?], false)?;
     let wanted = |tier: &TierSpec| arguments.tier.as_ref().is_none_or(|name| *name == *tier.tier);
     let subjects: Vec<_> = intent::subjects(&specs).into_iter().filter(|subject| wanted(subject.tier)).collect();
     if subjects.is_empty() {

@@ -80,10 +80,29 @@ impl Phrase {
         self
     }
 
-    /// Text that may be broken at its spaces.
+    /// Text that may be broken at its spaces, but for those of a command in backticks: it is to be copied.
     pub(crate) fn words(mut self, style: Style, text: &str) -> Self {
-        text.split(' ').filter(|word| !word.is_empty()).for_each(|word| self.piece(style, word, false));
+        let (mut start, mut in_command) = (0, false);
+        for (index, character) in text.char_indices() {
+            match character {
+                '`' => in_command = !in_command && text[index + 1..].contains('`'),
+                ' ' if !in_command => {
+                    self.word(style, &text[start..index]);
+                    start = index + 1;
+                }
+                _ => {}
+            }
+        }
+        self.word(style, &text[start..]);
         self
+    }
+
+    fn word(&mut self, style: Style, word: &str) {
+        match word {
+            "" => {}
+            _ if word.contains(' ') => self.piece(style, &word.replace(' ', &JOINT.to_string()), false),
+            _ => self.piece(style, word, false),
+        }
     }
 
     /// Another phrase after this one.
@@ -236,6 +255,12 @@ mod tests {
         let phrase = Phrase::new().unit(tone::PLAIN, "cpu: 512,").unit(tone::PLAIN, "memory: 1024");
         assert_eq!(written(&phrase, 80), "cpu: 512, memory: 1024\n");
         assert_eq!(written(&phrase, 18), "cpu: 512,\n  memory: 1024\n");
+    }
+
+    #[test]
+    fn a_command_is_never_broken_for_it_is_to_be_copied() {
+        let phrase = Phrase::new().words(tone::PLAIN, "they have to run: `aws ec2 accept --id vpce-1`, and `so` on ` it goes");
+        assert_eq!(written(&phrase, 16), "they have to\n  run:\n  `aws ec2 accept --id vpce-1`,\n  and `so` on `\n  it goes\n");
     }
 
     #[test]
