@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Action, Change, Plan, Subject};
 use crate::resources::Kind;
 use crate::resources::model::{Desired, Fields, Key, Live, Scope};
 
@@ -144,6 +144,18 @@ impl Graph {
                 graph.add(node, Source::Wait(index));
             }
         }
+        // Requests are led to another endpoint, or to other groups of one, when tasks can reach it there.
+        let opens = |index: usize, change: &Change| makes.get(&index).copied().filter(|_| opens_paths(change));
+        let opening: Vec<usize> = plan.steps().filter_map(|(index, change)| opens(index, change)).collect();
+        let moves = |change: &Change| change.subject == Subject::Resource(Kind::VpcEndpoint) && change.live.is_some();
+        let moving: BTreeSet<&Scope> = plan.steps().filter(|(_, change)| moves(change)).map(|(_, change)| &change.scope).collect();
+        for index in 0..graph.nodes.len() {
+            let node = &graph.nodes[index];
+            if node.kind == Kind::VpcEndpoint && moving.contains(&node.scope) {
+                let paths: Vec<usize> = opening.iter().copied().filter(|path| graph.nodes[*path].scope == node.scope).collect();
+                graph.needs[index].extend(paths);
+            }
+        }
         for end in ends {
             let awaited = (0..graph.nodes.len()).filter(|index| graph.nodes[end].ends_after(&graph.nodes[*index]));
             let awaited: Vec<usize> = awaited.collect();
@@ -213,13 +225,18 @@ fn takes_away(change: &Change) -> bool {
     live.kind == Kind::SecurityGroupRules && rules(&live.fields).iter().any(|rule| !wanted.contains(rule))
 }
 
+/// Whether a change of a security group's rules adds some.
+fn opens_paths(change: &Change) -> bool {
+    let Some(desired) = change.desired.as_ref().filter(|desired| desired.key.kind == Kind::SecurityGroupRules) else { return false };
+    let there = change.live.as_ref().map(|live| rules(&live.fields)).unwrap_or_default();
+    change.action != Action::Update || rules(&desired.fields).iter().any(|rule| !there.contains(rule))
+}
+
 /// Whether a change of rules both opens and closes paths, while there is an endpoint that it has to wait for in between.
 fn is_split(plan: &Plan, change: &Change) -> bool {
-    let (Some(desired), Some(live)) = (&change.desired, &change.live) else { return false };
-    let there = rules(&live.fields);
     let is_waited_for = |key: &Key| key.kind == Kind::VpcEndpoint && key.scope == change.scope;
     takes_away(change)
-        && rules(&desired.fields).iter().any(|rule| !there.contains(rule))
+        && opens_paths(change)
         && (plan.waits.iter().any(|wait| is_waited_for(&wait.desired.key))
             || plan.steps().any(|(_, other)| other.desired.is_some() && other.key().is_some_and(|key| is_waited_for(&key))))
 }
@@ -290,6 +307,7 @@ mod tests {
                     (find(&graph, Verb::Widen, Kind::SecurityGroupRules), find(&graph, Verb::Update, Kind::SecurityGroupRules));
                 assert!(graph.needs[opens].is_empty());
                 assert_eq!(graph.needs[closes], BTreeSet::from([works, opens]));
+                assert!(graph.needs[works].contains(&opens), "tasks would be led where they cannot reach");
                 assert!(graph.needs[find(&graph, Verb::Delete, Kind::VpcEndpoint)].contains(&works));
                 assert!(graph.work(&plan, works).is_awaited, "whatever else is not waited for");
                 let ports = |index: usize| rules(&graph.work(&plan, index).desired.expect("rules").fields).len();

@@ -219,6 +219,8 @@ pub(super) fn classify(code: &str, message: &str) -> Class {
         // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>
         "ClientException" if text.contains("too many concurrent attempts") => Class::NotYet,
         "ClientException" if text.contains("unable to describe task definition") => Class::NotFound,
+        // Somebody has offboarded the tenant meanwhile.
+        "ClientException" if text.contains("taskdefinition is inactive") => Class::NotFound,
         "InvalidParameterException" if text.contains("does not have an associated load balancer") => Class::NotYet,
         // Draining takes as long as the target group's deregistration delay.
         "InvalidParameterException" if text.contains("still draining") => Class::InUse,
@@ -316,6 +318,7 @@ mod tests {
         assert_eq!(classify("InvalidParameterException", "The target group x does not have an associated load balancer."), Class::NotYet);
         assert_eq!(classify("InvalidParameterException", "Unable to Start a service that is still Draining."), Class::InUse);
         assert_eq!(classify("InvalidParameterException", "desired count must be positive"), Class::Invalid);
+        assert_eq!(classify("ClientException", "TaskDefinition is inactive"), Class::NotFound);
         assert_eq!(classify("DependencyViolation", "resource sg-1 has a dependent object"), Class::InUse);
     }
 

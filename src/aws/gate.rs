@@ -169,12 +169,12 @@ mod tests {
         }
     }
 
-    /// A retry takes a turn of its own, and the refusal makes all that follow wait.
+    /// A retry takes a turn of its own, and the refusal makes all that follow wait: for a second, on a busy machine too.
     #[tokio::test]
     async fn a_refusal_is_heard() {
         let server =
             Server::start(&[Answer::Reply(400, r#"{"__type":"ThrottlingException"}"#), Answer::Reply(200, "{}")]).expect("a server");
-        let calls = Calls::at(1.0, 100.0);
+        let calls = Calls::at(1.0, 1.0);
         let aws = clients(&server, &calls, READ_TIMEOUT);
         let told = Arc::new(Told::default());
         on_behalf_of(told.clone(), aws.ecs.create_cluster().send()).await.expect("an answer");

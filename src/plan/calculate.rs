@@ -255,6 +255,10 @@ impl<'a> Calculation<'a> {
             self.push(Action::Blocked, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
             return;
         }
+        // The change alone does not make it work.
+        if let Some(reason) = live.condition.reason().filter(|_| matches!(live.condition, Condition::Blocked(_) | Condition::Failed(_))) {
+            self.plan.warnings.push(format!("{}: {kind} {} is not ready: {reason}", desired.key.scope, desired.key.name));
+        }
         // A changed task definition is another revision, with another ARN.
         let state = if kind == Kind::TaskDefinition { State::Unknown } else { State::Stands(live.id.clone()) };
         self.states.insert(desired.key.clone(), state);

@@ -186,8 +186,11 @@ impl Plan {
 
     /// Whether something is refused, or waits for somebody else.
     pub fn is_blocked(&self) -> bool {
-        let waits_for_others = |wait: &Wait| matches!(wait.live.condition, Condition::Blocked(_));
-        self.changes.iter().any(|change| change.action == Action::Blocked) || self.waits.iter().any(waits_for_others)
+        let waits_for_others = |live: &Live| matches!(live.condition, Condition::Blocked(_));
+        let is_blocked = |change: &Change| {
+            change.action == Action::Blocked || change.action == Action::Update && change.live.as_ref().is_some_and(waits_for_others)
+        };
+        self.changes.iter().any(is_blocked) || self.waits.iter().any(|wait| waits_for_others(&wait.live))
     }
 
     /// The changes that can be carried out.

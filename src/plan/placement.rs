@@ -162,6 +162,14 @@ fn find<'a>(
         groups.iter().copied().find(|group| *group.cell.name == *placement.cell && *group.group.name == *placement.infra_group)
     });
     let is_home = |group: &Group<'a>| homes.iter().any(|home| home.scope() == group.scope());
+    if let (true, Some(first), Some(lost)) = (homes.is_empty(), named.or(groups.first().copied()), lost_home(groups, tenant, live)) {
+        let reason = format!(
+            "it lives in {lost}, which has left the tier's spec. Put that infra group back, with `retired: true` if it is to go; then \
+             offboard it there (`tierctl offboard {} --tier {}`), and onboard it again",
+            *tenant.tenant, *tenant.tier
+        );
+        return Err(Some((first, reason)));
+    }
     match (named, homes.as_slice()) {
         (Some(group), _) if is_home(&group) => Ok(Placed { tenant, group, is_new: false }),
         (Some(group), [home, ..]) => Err(Some((
@@ -196,6 +204,14 @@ fn find<'a>(
             fitting.iter().find_map(|group| take(*group, tenant, free)).ok_or_else(|| Some((first, full(&fitting, free))))
         }
     }
+}
+
+/// An infra group of the tenant's tier that has no spec any more, and in which it lives.
+fn lost_home(groups: &[Group<'_>], tenant: &TenantSpec, live: &[Live]) -> Option<Scope> {
+    let stays = live.iter().filter(|item| !matches!(item.condition, Condition::Leaving(_)));
+    let owners = stays.filter_map(Live::owner).map(|key| key.scope);
+    let own = owners.filter(|scope| scope.tier == *tenant.tier && scope.tenant.as_deref() == Some(tenant.tenant.as_str()));
+    own.map(|scope| scope.without_tenant()).find(|scope| !groups.iter().any(|group| group.scope() == *scope))
 }
 
 fn take<'a>(group: Group<'a>, tenant: &'a TenantSpec, free: &mut BTreeMap<Scope, Places>) -> Option<Placed<'a>> {
@@ -357,6 +373,17 @@ cells:
         let (_, blocked) = outcome(&specs(&[&floating("a")]), &twice);
         assert!(blocked[0].contains("high/one/ig-1, high/one/ig-2"), "{blocked:?}");
         let (placed, _) = outcome(&specs(&[&pinned("a", "ig-2")]), &twice);
+        assert_eq!(placed, ["a ig-2 there"]);
+    }
+
+    #[test]
+    fn a_tenant_whose_infra_group_left_the_spec_is_not_made_a_second_time() {
+        for tenant in [floating("a"), pinned("a", "ig-1")] {
+            let (placed, blocked) = outcome(&specs(&[&tenant]), &[living("a", "gone")]);
+            assert!(placed.is_empty() && blocked[0].contains("it lives in high/one/gone, which has left"), "{blocked:?}");
+        }
+        // One that lives in the spec too is where it is.
+        let (placed, _) = outcome(&specs(&[&floating("a")]), &[living("a", "gone"), living("a", "ig-2")]);
         assert_eq!(placed, ["a ig-2 there"]);
     }
 

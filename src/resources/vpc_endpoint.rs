@@ -131,6 +131,11 @@ impl Resource for VpcEndpoints {
                     let message = format!("{}: an endpoint that is not tierctl's serves this route table", error.message);
                     AwsError { message, class: Class::Others, ..error }
                 }),
+                // It has the private DNS name already.
+                Err(error) if error.message.to_lowercase().contains(CONFLICT) => match once::twin(wanted, look).await? {
+                    Some(id) => Ok(id),
+                    None => Err(explained(aws, error, &shape).await),
+                },
                 Err(error) => Err(explained(aws, error, &shape).await),
             }
         };
@@ -144,7 +149,7 @@ impl Resource for VpcEndpoints {
         };
         let condition = condition_of(aws.place(), &endpoint, None);
         if let Condition::Failed(reason) = condition {
-            return Err(AwsError::new("ec2:ModifyVpcEndpoint", &live.id, Class::Invalid, reason));
+            return Err(AwsError::new("ec2:ModifyVpcEndpoint", &live.id, Class::Others, reason));
         }
         let is_accepted = !matches!(condition, Condition::Blocked(_));
         let modification = Modification::between(&shape_of(aws.place(), &endpoint), &shape, changed, is_accepted)?;

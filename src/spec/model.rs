@@ -496,7 +496,8 @@ pub struct Service {
     /// Memory of a task in MiB.
     #[schemars(range(min = 1))]
     pub memory: Located<u32>,
-    /// Tasks to run. Default: 1. Not ours while a scalable target exists.
+    /// Tasks to run. Default: unmanaged, but for the 1 that a new service starts with. Not ours while a scalable target
+    /// exists.
     pub desired: Option<Located<u32>>,
     /// Overrides the image's command.
     pub command: Option<Vec<String>>,

@@ -137,3 +137,44 @@ fn a_private_name_that_is_given_back() {
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     assert_eq!(endpoints(&account), BTreeSet::from([(new, true)]));
 }
+
+/// The endpoint goes to its new groups only when tasks are let out to these.
+#[test]
+fn a_port_that_tasks_are_not_let_out_to() {
+    let project = Project::new();
+    let service = bed().endpoint_service("us-east-1");
+    let account = applied(&project, &format!("{{name: bidder, service: {service}, port: 8443}}"));
+    let group = || all(&standing(&account), "vpcendpoints")[0]["Groups"][0]["GroupName"].as_str().unwrap().to_string();
+    let denied = json!({
+        "effect": "error-before", "action": "AuthorizeSecurityGroupEgress", "times": 0, "code": "UnauthorizedOperation", "status": 403
+    });
+    bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": [denied] }));
+    project.edit("tiers/test.yaml", "port: 8443", "port: 9443");
+    for _ in 0..2 {
+        project.run(&["apply", "--yes", "tiers"]).ended(1).says("allow ec2:AuthorizeSecurityGroupEgress");
+        assert_eq!(open_ports(&account), [8443]);
+        assert!(group().contains("endpoints-8443"), "{}", group());
+    }
+    bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": [] }));
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    assert_eq!(open_ports(&account), [9443]);
+    assert!(group().contains("endpoints-9443"), "{}", group());
+    project.assert_plan_is_empty();
+}
+
+/// A change of an endpoint that nobody has accepted does not make it work, and a plan says so.
+#[test]
+fn a_plan_that_changes_an_endpoint_that_waits() {
+    let project = Project::new();
+    let service = bed().endpoint_service("us-east-1");
+    let named = json!({ "private_dns_name": "bidder.example.com", "private_dns_verified": true, "acceptance_required": true });
+    provide(&service, &named);
+    let account = bed().account();
+    quick(&account);
+    write(&project, &account, &format!("{{name: bidder, service: {service}, port: 8443, private_dns: true}}"));
+    project.run(&["apply", "--yes", "--timeout", "1s", "tiers"]).ended(3).says("has to accept");
+    project.run(&["plan", "--detailed-exitcode"]).ended(3).says("has to accept");
+    accept(&account, &service);
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    assert_eq!(endpoints(&account), BTreeSet::from([(service, true)]));
+}
