@@ -222,6 +222,7 @@ pub(super) fn classify(code: &str, message: &str) -> Class {
         // Somebody has offboarded the tenant meanwhile.
         "ClientException" if text.contains("taskdefinition is inactive") => Class::NotFound,
         "InvalidParameterException" if text.contains("does not have an associated load balancer") => Class::NotYet,
+        "InvalidParameterException" if text.contains("target group does not exist") => Class::NotFound,
         // Draining takes as long as the target group's deregistration delay.
         "InvalidParameterException" if text.contains("still draining") => Class::InUse,
         "InvalidParameterException" if text.contains("unable to assume") => Class::NotYet,
@@ -319,6 +320,7 @@ mod tests {
         assert_eq!(classify("InvalidParameterException", "Unable to Start a service that is still Draining."), Class::InUse);
         assert_eq!(classify("InvalidParameterException", "desired count must be positive"), Class::Invalid);
         assert_eq!(classify("ClientException", "TaskDefinition is inactive"), Class::NotFound);
+        assert_eq!(classify("InvalidParameterException", "The specified target group does not exist: arn:x"), Class::NotFound);
         assert_eq!(classify("DependencyViolation", "resource sg-1 has a dependent object"), Class::InUse);
     }
 
