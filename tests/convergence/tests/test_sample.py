@@ -14,7 +14,7 @@ from convergence.program import Project, plan_of
 from convergence.trial import Ground
 
 BINARY = Path(os.environ.get("TIERCTL", table.ROOT / "target" / "debug" / "tierctl"))
-JOBS = int(os.environ.get("TIERCTL_JOBS", "2"))
+JOBS = int(os.environ.get("TIERCTL_JOBS", "4"))
 
 
 @pytest.mark.parametrize("part", PARTS)
