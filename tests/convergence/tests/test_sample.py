@@ -27,7 +27,7 @@ def test_the_sample_converges(ground: Ground, part: str) -> None:
 
 def test_every_kind_of_thing_occurs(ground: Ground) -> None:
     source = (table.ROOT / "src" / "resources" / "mod.rs").read_text(encoding="utf-8")
-    kinds = set(re.findall(r'^    [A-Z]\w+ "(\w+)" \w+::\w+;$', source, re.MULTILINE))
+    kinds = set(re.findall(r'^    (?:tier|tenant) [A-Z]\w+ "(\w+)" \w+::\w+;$', source, re.MULTILINE))
     wanted = {
         path: specs.filled(spec, ground.ids) for path, spec in {scenarios.TIER: scenarios.WHOLE, **scenarios.TENANTS}.items()
     }
