@@ -1,17 +1,12 @@
-//! A plan as steps: a replacement is two, one that makes and one that deletes.
-//!
-//! What works goes on working meanwhile: a thing is deleted after those of its kind that are waited for in its scope, and
-//! a path to downstreams is closed after every endpoint that is made, changed or waited for in that infra group. So a
-//! change of rules can be two steps as well, one that opens and one that closes.
+//! A plan as steps: a replacement is two, one that makes and one that deletes, and so is a change that has to keep for a
+//! while what it takes away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde_json::Value;
-
-use crate::plan::{Action, Change, Plan, Subject};
+use crate::plan::{Action, Change, Plan, order};
 use crate::resources::Kind;
-use crate::resources::model::{Desired, Fields, Key, Live, Scope};
+use crate::resources::model::{Desired, Key, Live, Scope};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
@@ -31,15 +26,6 @@ pub struct Node {
     pub kind: Kind,
     pub name: String,
     pub scope: Scope,
-}
-
-impl Node {
-    /// Whether this, which deletes something or closes paths, has to come after another step, for its work goes on there.
-    fn ends_after(&self, other: &Self) -> bool {
-        let is_waited_for = other.verb == Verb::Await && other.kind == self.kind;
-        let opens = self.kind == Kind::SecurityGroupRules && other.kind == Kind::VpcEndpoint && other.verb != Verb::Delete;
-        other.scope == self.scope && (is_waited_for || opens)
-    }
 }
 
 impl fmt::Display for Node {
@@ -76,6 +62,8 @@ pub(super) struct Graph {
     known: BTreeMap<Key, BTreeSet<String>>,
     /// Ids of what is deleted, by scope and kind: something else may take over from it.
     leaving: BTreeMap<(Scope, Kind), BTreeSet<String>>,
+    /// Nodes that delete something or take something away.
+    ends: BTreeSet<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -87,8 +75,14 @@ enum Source {
 impl Graph {
     /// Without `wait` nothing is waited for but what has to work before something else is deleted.
     pub(super) fn new(plan: &Plan, wait: bool) -> Self {
-        let mut graph =
-            Self { nodes: Vec::new(), needs: Vec::new(), sources: Vec::new(), known: BTreeMap::new(), leaving: BTreeMap::new() };
+        let mut graph = Self {
+            nodes: Vec::new(),
+            needs: Vec::new(),
+            sources: Vec::new(),
+            known: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            ends: BTreeSet::new(),
+        };
         for change in &plan.changes {
             let (Some(key), Some(live)) = (change.key(), &change.live) else { continue };
             if change.action == Action::Delete {
@@ -96,78 +90,61 @@ impl Graph {
             }
             graph.known.entry(key).or_default().insert(live.id.clone());
         }
+        // By change: what makes or changes the thing, and what deletes the old one or takes away what it had.
         let (mut makes, mut removes) = (BTreeMap::new(), BTreeMap::new());
         for (index, change) in plan.steps() {
-            let verb = match change.action {
+            let is_split = order::widened(change).is_some();
+            let make = match change.action {
                 Action::Create | Action::Replace => Some(Verb::Create),
-                Action::Update if is_split(plan, change) => Some(Verb::Widen),
+                Action::Update if is_split => Some(Verb::Widen),
                 Action::Update => Some(Verb::Update),
                 Action::Delete | Action::Blocked => None,
             };
-            if let Some(node) = verb.and_then(|verb| node(change, verb)) {
-                makes.insert(index, graph.add(node, Source::Change(index)));
+            let remove = match change.action {
+                Action::Delete | Action::Replace => Some(Verb::Delete),
+                Action::Update if is_split => Some(Verb::Update),
+                _ => None,
+            };
+            let mut add = |verb| node(change, verb).map(|node| graph.add(node, Source::Change(index)));
+            if let Some(node) = make.and_then(&mut add) {
+                makes.insert(index, node);
+                // What only takes away has to wait as a whole.
+                if change.action == Action::Update && !is_split && order::has_to_wait(change) {
+                    removes.insert(index, node);
+                }
             }
-            if matches!(change.action, Action::Delete | Action::Replace)
-                && let Some(node) = node(change, Verb::Delete)
-            {
-                removes.insert(index, graph.add(node, Source::Change(index)));
+            if let Some(node) = remove.and_then(add) {
+                removes.insert(index, node);
             }
         }
-        // What closes paths: changes of rules that were split, and those that only take away.
-        let mut closes: BTreeMap<usize, usize> = BTreeMap::new();
-        for (index, change) in plan.steps().filter(|(_, change)| change.action == Action::Update && takes_away(change)) {
-            let Some(make) = makes.get(&index).copied() else { continue };
-            let close = match node(change, Verb::Update).filter(|_| graph.nodes[make].verb == Verb::Widen) {
-                Some(node) => graph.add(node, Source::Change(index)),
-                None => make,
-            };
-            if close != make {
-                graph.needs[close].insert(make);
-            }
-            closes.insert(index, close);
+        graph.ends = removes.values().copied().collect();
+        let is_before_an_end = |wait: usize| plan.steps().any(|(_, change)| change.delete_after_waits.contains(&wait));
+        let mut awaits = BTreeMap::new();
+        for (index, waiting) in plan.waits.iter().enumerate().filter(|(index, _)| wait || is_before_an_end(*index)) {
+            let key = &waiting.desired.key;
+            let node = Node { verb: Verb::Await, kind: key.kind, name: key.name.clone(), scope: key.scope.clone() };
+            let node = graph.add(node, Source::Wait(index));
+            graph.needs[node].extend(waiting.after.iter().filter_map(|needed| makes.get(needed)));
+            awaits.insert(index, node);
         }
         for (index, change) in plan.steps() {
-            if let Some(make) = makes.get(&index) {
-                graph.needs[*make].extend(change.after.iter().filter_map(|needed| makes.get(needed)));
+            if let Some(first) = makes.get(&index).or(removes.get(&index)) {
+                graph.needs[*first].extend(change.after.iter().filter_map(|needed| makes.get(needed)));
             }
             if let Some(remove) = removes.get(&index) {
                 // Whoever held on to the old thing has let go when it is changed, or gone itself.
-                let released = change.delete_after.iter().filter_map(|other| removes.get(other).or(closes.get(other)).or(makes.get(other)));
-                graph.needs[*remove].extend(released.chain(makes.get(&index)));
+                let released = change.delete_after.iter().filter_map(|other| removes.get(other).or(makes.get(other)));
+                let awaited = change.delete_after_waits.iter().filter_map(|wait| awaits.get(wait));
+                let made = makes.get(&index).filter(|make| *make != remove);
+                graph.needs[*remove].extend(released.chain(awaited).chain(made));
             }
-        }
-        let ends: Vec<usize> = removes.values().chain(closes.values()).copied().collect();
-        for (index, waiting) in plan.waits.iter().enumerate() {
-            let key = &waiting.desired.key;
-            let node = Node { verb: Verb::Await, kind: key.kind, name: key.name.clone(), scope: key.scope.clone() };
-            if wait || ends.iter().any(|end| graph.nodes[*end].ends_after(&node)) {
-                graph.add(node, Source::Wait(index));
-            }
-        }
-        // Requests are led to another endpoint, or to other groups of one, when tasks can reach it there.
-        let opens = |index: usize, change: &Change| makes.get(&index).copied().filter(|_| opens_paths(change));
-        let opening: Vec<usize> = plan.steps().filter_map(|(index, change)| opens(index, change)).collect();
-        let moves = |change: &Change| change.subject == Subject::Resource(Kind::VpcEndpoint) && change.live.is_some();
-        let moving: BTreeSet<&Scope> = plan.steps().filter(|(_, change)| moves(change)).map(|(_, change)| &change.scope).collect();
-        for index in 0..graph.nodes.len() {
-            let node = &graph.nodes[index];
-            if node.kind == Kind::VpcEndpoint && moving.contains(&node.scope) {
-                let paths: Vec<usize> = opening.iter().copied().filter(|path| graph.nodes[*path].scope == node.scope).collect();
-                graph.needs[index].extend(paths);
-            }
-        }
-        for end in ends {
-            let awaited = (0..graph.nodes.len()).filter(|index| graph.nodes[end].ends_after(&graph.nodes[*index]));
-            let awaited: Vec<usize> = awaited.collect();
-            graph.needs[end].extend(awaited);
         }
         graph
     }
 
-    /// Whether something is deleted or closed after a step.
+    /// Whether something is deleted or taken away after a step.
     fn is_awaited(&self, index: usize) -> bool {
-        let ends = |other: usize| self.nodes[other].verb == Verb::Delete || self.nodes[other].kind == Kind::SecurityGroupRules;
-        (0..self.nodes.len()).any(|other| ends(other) && self.needs[other].contains(&index))
+        self.ends.iter().any(|end| self.needs[*end].contains(&index))
     }
 
     fn add(&mut self, node: Node, source: Source) -> usize {
@@ -202,43 +179,11 @@ impl Graph {
                 let change = &plan.changes[change];
                 let changed = change.fields.iter().map(|field| field.path.clone()).collect();
                 let known = change.key().map(|key| self.known_to(&key)).unwrap_or_default();
-                let mut desired = change.desired.clone();
-                if let (Verb::Widen, Some(desired), Some(live)) = (node.verb, &mut desired, &change.live) {
-                    desired.fields.insert(RULES.into(), Value::Array([rules(&desired.fields), rules(&live.fields)].concat()));
-                }
+                let desired = if node.verb == Verb::Widen { order::widened(change) } else { change.desired.clone() };
                 Work { node, desired, live: change.live.clone(), changed, known, is_awaited: self.is_awaited(index) }
             }
         }
     }
-}
-
-const RULES: &str = "rules";
-
-fn rules(fields: &Fields) -> Vec<Value> {
-    fields.get(RULES).and_then(Value::as_array).cloned().unwrap_or_default()
-}
-
-/// Whether a change of a security group's rules takes some away.
-fn takes_away(change: &Change) -> bool {
-    let (Some(desired), Some(live)) = (&change.desired, &change.live) else { return false };
-    let wanted = rules(&desired.fields);
-    live.kind == Kind::SecurityGroupRules && rules(&live.fields).iter().any(|rule| !wanted.contains(rule))
-}
-
-/// Whether a change of a security group's rules adds some.
-fn opens_paths(change: &Change) -> bool {
-    let Some(desired) = change.desired.as_ref().filter(|desired| desired.key.kind == Kind::SecurityGroupRules) else { return false };
-    let there = change.live.as_ref().map(|live| rules(&live.fields)).unwrap_or_default();
-    change.action != Action::Update || rules(&desired.fields).iter().any(|rule| !there.contains(rule))
-}
-
-/// Whether a change of rules both opens and closes paths, while there is an endpoint that it has to wait for in between.
-fn is_split(plan: &Plan, change: &Change) -> bool {
-    let is_waited_for = |key: &Key| key.kind == Kind::VpcEndpoint && key.scope == change.scope;
-    takes_away(change)
-        && opens_paths(change)
-        && (plan.waits.iter().any(|wait| is_waited_for(&wait.desired.key))
-            || plan.steps().any(|(_, other)| other.desired.is_some() && other.key().is_some_and(|key| is_waited_for(&key))))
 }
 
 fn node(change: &Change, verb: Verb) -> Option<Node> {
@@ -251,7 +196,7 @@ fn node(change: &Change, verb: Verb) -> Option<Node> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::plan::{Intent, Treatment, calculate};
@@ -306,12 +251,13 @@ mod tests {
                 let (opens, closes) =
                     (find(&graph, Verb::Widen, Kind::SecurityGroupRules), find(&graph, Verb::Update, Kind::SecurityGroupRules));
                 assert!(graph.needs[opens].is_empty());
-                assert_eq!(graph.needs[closes], BTreeSet::from([works, opens]));
+                let deletes = find(&graph, Verb::Delete, Kind::VpcEndpoint);
                 assert!(graph.needs[works].contains(&opens), "tasks would be led where they cannot reach");
-                assert!(graph.needs[find(&graph, Verb::Delete, Kind::VpcEndpoint)].contains(&works));
+                assert!(graph.needs[deletes].contains(&works));
+                assert!(graph.needs[closes].contains(&works) || graph.needs[closes].contains(&deletes));
                 assert!(graph.work(&plan, works).is_awaited, "whatever else is not waited for");
-                let ports = |index: usize| rules(&graph.work(&plan, index).desired.expect("rules").fields).len();
-                assert_eq!((ports(opens), ports(closes)), (4, 2));
+                let ports = |index: usize| graph.work(&plan, index).desired.expect("rules").fields["rules"].as_array().map(Vec::len);
+                assert_eq!((ports(opens), ports(closes)), (Some(4), Some(2)));
             }
         }
     }

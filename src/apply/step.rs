@@ -253,13 +253,15 @@ impl<'a> Pause<'a> {
             Class::Others | Class::Exists => return Err(Ended::Held(error.to_string(), error.remedy())),
             Class::NotFound if self.node.verb != Verb::Delete => PATIENCE_WITH_READS,
             Class::NotYet if self.node.verb != Verb::Delete => PATIENCE_WITH_PROPAGATION,
-            Class::InUse => PATIENCE_WITH_USERS,
-            Class::Throttled | Class::NotYet => Duration::MAX,
+            Class::InUse if self.node.verb == Verb::Delete => PATIENCE_WITH_USERS,
+            Class::InUse | Class::Throttled | Class::NotYet => Duration::MAX,
             _ => return Err(error.into()),
         };
         if self.started.elapsed() > patience {
-            let is_held = error.class == Class::InUse && self.node.verb == Verb::Delete;
-            return Err(if is_held { Ended::Held(error.to_string(), error.remedy()) } else { error.into() });
+            return Err(match error.class {
+                Class::InUse => Ended::Held(error.to_string(), error.remedy()),
+                _ => error.into(),
+            });
         }
         match self.sleep(&error.message).await {
             true => Ok(()),

@@ -94,11 +94,9 @@ impl AwsError {
                  leaves them more, a longer --timeout waits longer"
                     .into()
             }
-            Class::NoPlace => {
-                "add an infra group to a cell of the tier's spec and apply it, or raise tenants.max_per_infra_group; then run the same \
-                 command again"
-                    .into()
-            }
+            Class::NoPlace => "add an infra group to a cell of the tier's spec and apply it, or raise what the message names \
+                 (tenants.max_per_infra_group, load_balancer.priorities); then run the same command again"
+                .into(),
             Class::Others => "remove it, or have its owner move it, then run the same command again".into(),
             Class::InUse => "remove what still uses it, then run the same command again".into(),
             Class::Exists => {

@@ -24,7 +24,6 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if subjects.is_empty() {
         return Err(Failure::usage("no tier spec was named, and `apply` makes tiers", "name one; `tierctl onboard` makes tenants"));
     }
-    let calls = &context.calls;
-    let planning = async || planning::plan(context, &subjects, Purpose::Apply, Access::Write, calls).await;
-    write::carry_out(context, planning, &arguments.options, calls).await
+    let planning = async || planning::plan(context, &subjects, Purpose::Apply, Access::Write).await;
+    write::carry_out(context, planning, &arguments.options).await
 }

@@ -37,8 +37,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         [_] => {}
         _ => return Err(Failure::usage("that names several tiers, and they are destroyed one at a time", "name the file of one tier")),
     }
-    let calls = &context.calls;
     let planning =
-        async || planning::plan(context, &subjects, Purpose::Destroy { delete_logs: arguments.delete_logs }, Access::Write, calls).await;
-    write::carry_out(context, planning, &arguments.options, calls).await
+        async || planning::plan(context, &subjects, Purpose::Destroy { delete_logs: arguments.delete_logs }, Access::Write).await;
+    write::carry_out(context, planning, &arguments.options).await
 }

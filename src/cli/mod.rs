@@ -82,11 +82,11 @@ struct Global {
     api_share: f64,
 }
 
-/// Less than a thousandth would be a request in hours.
 fn timeout(text: &str) -> Result<std::time::Duration, String> {
     humantime::parse_duration(text).map_err(|_| "it is a number and a unit, as 90s, 20m or 1h".into())
 }
 
+/// Less than a thousandth would be a request in hours.
 fn api_share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.001..=1.0).contains(share));
     share.ok_or_else(|| "it is a number from 0.001 to 1".into())
@@ -130,7 +130,6 @@ struct Context {
 }
 
 impl Context {
-    /// Reads specs; findings that are errors end the command, warnings are shown.
     /// The folder in which a tier is looked for by name.
     fn tiers_folder(&self) -> Result<PathBuf, Failure> {
         if self.current_folder.join("tiers").is_dir() {
@@ -139,6 +138,7 @@ impl Context {
         Err(Failure::usage("there is no folder `tiers` here to look tiers up in", "go to the folder that holds `tiers/`, or name a file"))
     }
 
+    /// Reads specs; findings that are errors end the command, warnings are shown.
     fn specs(&self, paths: &[PathBuf], defaults: bool) -> Result<Specs, Failure> {
         let request = spec::Request { paths: paths.to_vec(), current_folder: self.current_folder.clone(), defaults };
         let mut specs = spec::load(&request);

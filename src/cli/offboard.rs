@@ -27,11 +27,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let mut paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
     let by_path = !paths.is_empty();
     // A tenant that is only named can be of any tier that has a spec here.
-    if !names.is_empty() && context.current_folder.join("tiers").is_dir() {
-        paths.push("tiers".into());
-    }
-    if paths.is_empty() {
-        context.tiers_folder()?;
+    if !names.is_empty() && (paths.is_empty() || context.current_folder.join("tiers").is_dir()) {
+        paths.push(context.tiers_folder()?);
     }
     let specs = context.specs(&paths, false)?;
     let mut leavers: Vec<Leaver> = names.iter().map(|name| Leaver { tier: arguments.tier.clone(), tenant: name.to_string() }).collect();
@@ -53,14 +50,13 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         let tier = arguments.tier.as_deref().unwrap_or("of the tenant");
         return Err(Failure::usage(format!("there is no spec of the tier {tier} here"), "name the tenant's file, or another --tier"));
     }
-    let calls = &context.calls;
-    let planning = async || planning::plan_offboarding(&tiers, &leavers, Access::Write, calls).await;
+    let planning = async || planning::plan_offboarding(context, &tiers, &leavers, Access::Write).await;
     let planned = planning().await?;
     let absent = leavers.iter().filter(|leaver| !planned.plan.changes.iter().any(|change| leaver.is_at(&change.scope)));
     for leaver in absent.filter(|_| context.terminal.format == Format::Text) {
         context.terminal.say(&format!("{} lives nowhere in these tiers: nothing to do for it", leaver.tenant));
     }
-    write::carry_out_planned(context, planned, planning, &arguments.options, calls).await
+    write::carry_out_planned(context, planned, planning, &arguments.options).await
 }
 
 /// A file or folder that is there, or what can only be meant as one.

@@ -38,7 +38,6 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     }
     let subjects = intent::subjects(&specs);
     let subjects: Vec<_> = subjects.into_iter().filter(|subject| !subject.tenants.is_empty()).collect();
-    let calls = &context.calls;
-    let planning = async || planning::plan(context, &subjects, Purpose::Onboard { prune: arguments.prune }, Access::Write, calls).await;
-    write::carry_out(context, planning, &arguments.options, calls).await
+    let planning = async || planning::plan(context, &subjects, Purpose::Onboard { prune: arguments.prune }, Access::Write).await;
+    write::carry_out(context, planning, &arguments.options).await
 }

@@ -39,7 +39,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let has_tenants = arguments.paths.is_empty() || !specs.tenants.is_empty();
     let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: has_tenants && arguments.only != Some(Only::Tier) };
     let calls = &context.calls;
-    let planned = planning::plan(context, &subjects, purpose, Access::Read, calls).await?;
+    let planned = planning::plan(context, &subjects, purpose, Access::Read).await?;
     match context.terminal.format {
         Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(calls)))?,
         Format::Text => {

@@ -77,13 +77,8 @@ pub(super) struct Planned {
 }
 
 /// Reads what the specs are about and plans what the purpose asks for.
-pub(super) async fn plan(
-    context: &Context,
-    subjects: &[Subjects<'_>],
-    purpose: Purpose,
-    access: Access,
-    calls: &Calls,
-) -> Result<Planned, Failure> {
+pub(super) async fn plan(context: &Context, subjects: &[Subjects<'_>], purpose: Purpose, access: Access) -> Result<Planned, Failure> {
+    let calls = &context.calls;
     let targets = Targets::of(subjects, purpose);
     let sessions = Sessions::open(&targets.groups, access, calls).await?;
     let facts = live::look_up(&targets.lookups(&sessions)).await?;
@@ -137,9 +132,14 @@ async fn closed_paths(
 }
 
 /// Plans the removal of tenants, wherever in these tiers they live.
-pub(super) async fn plan_offboarding(tiers: &[&TierSpec], leavers: &[Leaver], access: Access, calls: &Calls) -> Result<Planned, Failure> {
+pub(super) async fn plan_offboarding(
+    context: &Context,
+    tiers: &[&TierSpec],
+    leavers: &[Leaver],
+    access: Access,
+) -> Result<Planned, Failure> {
     let groups: Vec<Group<'_>> = tiers.iter().flat_map(|tier| Group::all_of(tier)).collect();
-    let sessions = Sessions::open(&groups, access, calls).await?;
+    let sessions = Sessions::open(&groups, access, &context.calls).await?;
     let homes = groups.iter().flat_map(|group| leavers.iter().map(|leaver| (leaver, group.scope().with_tenant(&leaver.tenant))));
     let wanted: BTreeSet<Scope> = homes.filter(|(leaver, scope)| leaver.is_at(scope)).map(|(_, scope)| scope).collect();
     let requests = requests(&sessions, &groups, |scope, group| {

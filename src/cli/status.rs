@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         return Err(Failure::usage(format!("there is no spec of the tier {name} (there are: {})", known.join(", ")), "name one of them"));
     }
     let calls = &context.calls;
-    let planned = planning::plan(context, &subjects, Purpose::Status, Access::Read, calls).await?;
+    let planned = planning::plan(context, &subjects, Purpose::Status, Access::Read).await?;
     let status = Status { tiers: subjects.iter().map(|subject| tier_status(subject.tier, &planned.live, &planned.facts)).collect() };
     match context.terminal.format {
         Format::Json => context.terminal.print_json(&status.to_json(&write::run_info(calls)))?,

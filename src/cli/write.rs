@@ -19,9 +19,8 @@ pub(super) async fn carry_out(
     context: &Context,
     planning: impl AsyncFn() -> Result<Planned, Failure>,
     options: &WriteOptions,
-    calls: &Calls,
 ) -> Result<Exit, Failure> {
-    carry_out_planned(context, planning().await?, planning, options, calls).await
+    carry_out_planned(context, planning().await?, planning, options).await
 }
 
 /// The same for what has been planned already.
@@ -30,9 +29,8 @@ pub(super) async fn carry_out_planned(
     planned: Planned,
     planning: impl AsyncFn() -> Result<Planned, Failure>,
     options: &WriteOptions,
-    calls: &Calls,
 ) -> Result<Exit, Failure> {
-    let terminal = &context.terminal;
+    let (terminal, calls) = (&context.terminal, &context.calls);
     let Planned { mut plan, notes, sessions, .. } = planned;
     if terminal.format == Format::Text {
         unread_is_fine(terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes)))?;

@@ -100,11 +100,10 @@ pub fn of_tenant(group: Group<'_>, tenant: &TenantSpec, facts: &Facts) -> Vec<De
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod tests {
+    use std::collections::BTreeSet;
     use std::path::PathBuf;
 
     use serde_json::Value;
-
-    use std::collections::BTreeSet;
 
     use super::*;
     use crate::resources::Kind;

@@ -74,7 +74,7 @@ async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Re
     let mut tags = elb_tags::read(reader, &arns).await?;
     for live in found.iter_mut().filter(|live| is_tagged_apart(live)) {
         if !arns.contains(&live.id) {
-            live.fields.insert(listener_rule::TAGS_UNREAD.into(), true.into());
+            live.fields.insert(listener_rule::WHOSE.into(), true.into());
         }
         live.tags = tags.remove(&live.id).unwrap_or_default();
         if live.kind == Kind::ListenerRule && live.owner().is_some_and(|key| !scope.shows(&key.scope)) {
@@ -97,7 +97,7 @@ fn may_be_a_tenants(rule: &Live, scope: &ReadScope, groups: &[String]) -> bool {
 /// Keeps of a rule's tags no more than the infra group whose tenant has it, if a tenant has.
 fn tell_group(rule: &mut Live) {
     let group = rule.owner().map(|key| key.scope.without_tenant().to_string());
-    rule.fields.insert(listener_rule::TAGS_UNREAD.into(), group.into());
+    rule.fields.insert(listener_rule::WHOSE.into(), group.into());
     rule.tags.clear();
 }
 
@@ -105,7 +105,7 @@ fn tell_group(rule: &mut Live) {
 /// one that is no tenant's in none.
 pub async fn tell_tenants_rules(readers: &BTreeMap<Place, Reader>, live: &mut [Live]) -> Result<(), AwsError> {
     for (place, reader) in readers {
-        let unread = |item: &&Live| item.fields.get(listener_rule::TAGS_UNREAD) == Some(&true.into()) && item.place == *place;
+        let unread = |item: &&Live| item.fields.get(listener_rule::WHOSE) == Some(&true.into()) && item.place == *place;
         let arns: Vec<String> = live.iter().filter(unread).map(|item| item.id.clone()).collect();
         let mut tags = elb_tags::read(reader, &arns).await?;
         for item in live.iter_mut().filter(|item| arns.contains(&item.id)) {

@@ -143,7 +143,7 @@ impl<'a> Calculation<'a> {
         self.unclaimed();
         self.hold_back();
         self.order_successions();
-        sort(&mut self.plan.changes);
+        sort(&mut self.plan.changes, &mut self.plan.waits);
         let ids = self.states.iter().filter_map(|(key, state)| match state {
             State::Stands(id) => Some((key.clone(), id.clone())),
             State::Unknown => None,
@@ -207,7 +207,7 @@ impl<'a> Calculation<'a> {
             self.plan.unchanged += 1;
             self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
             if live.condition != Condition::Ready {
-                self.plan.waits.push(Wait { desired: resolved, live: live.clone() });
+                self.plan.waits.push(Wait { desired: resolved, live: live.clone(), after: Vec::new() });
             }
             return;
         }
@@ -791,14 +791,15 @@ impl<'a> Calculation<'a> {
             live,
             after: Vec::new(),
             delete_after: Vec::new(),
+            delete_after_waits: Vec::new(),
         });
     }
 }
 
 /// Tier before tenants, then by scope, kind and name; and then who waits for whom.
-pub(super) fn sort(changes: &mut [Change]) {
+pub(super) fn sort(changes: &mut [Change], waits: &mut [Wait]) {
     changes.sort_by(|a, b| place_in_plan(a).cmp(&place_in_plan(b)));
-    order::arrange(changes);
+    order::arrange(changes, waits);
 }
 
 fn place_in_plan(change: &Change) -> (bool, &Scope, Subject, &str, Action, Option<&str>) {
@@ -1004,8 +1005,8 @@ mod tests {
         let waiting = new.clone().in_condition(Condition::Blocked("somebody has to accept it".into()));
         for (successor, waits) in [(waiting, 1), (new, 0)] {
             let plan = calculate(&wanted, &[old.clone(), successor], &managed(&[group()]));
-            // The steps are in an order in which it goes last, see `apply::graph`.
             assert_eq!((plan.changes.len(), plan.changes[0].action, plan.waits.len()), (1, Action::Delete, waits));
+            assert_eq!(plan.changes[0].delete_after_waits, (0..waits).collect::<Vec<_>>(), "it goes last");
         }
     }
 

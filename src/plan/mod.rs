@@ -91,10 +91,12 @@ pub struct Change {
     pub desired: Option<Desired>,
     /// What is to be changed, replaced or deleted.
     pub live: Option<Live>,
-    /// Indexes of the changes whose making must be done before this one is made.
+    /// Indexes of the changes whose making must be done before this one is made, or where it only deletes, before that.
     pub after: Vec<usize>,
-    /// Indexes of the changes that must be done before this one's old thing is deleted.
+    /// Indexes of the changes that must be done before this one's old thing is deleted, or before what it takes away is.
     pub delete_after: Vec<usize>,
+    /// Indexes of the waits that must have ended well before that.
+    pub delete_after_waits: Vec<usize>,
 }
 
 impl Change {
@@ -123,6 +125,7 @@ impl Change {
             live: None,
             after: Vec::new(),
             delete_after: Vec::new(),
+            delete_after_waits: Vec::new(),
         }
     }
 }
@@ -140,6 +143,8 @@ pub struct Unclaimed {
 pub struct Wait {
     pub desired: Desired,
     pub live: Live,
+    /// Indexes of the changes whose making must be done before what follows from the wait.
+    pub after: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -181,7 +186,7 @@ impl Plan {
     pub fn add(&mut self, blocked: Vec<Change>, warnings: Vec<String>) {
         self.warnings.extend(warnings);
         self.changes.extend(blocked);
-        calculate::sort(&mut self.changes);
+        calculate::sort(&mut self.changes, &mut self.waits);
     }
 
     /// Whether something is refused, or waits for somebody else.

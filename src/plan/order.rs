@@ -2,16 +2,20 @@
 //!
 //! A thing is made after all that it refers to. It is deleted after everything that still refers to it has been
 //! changed or deleted: who refers to whom is read off the live fields, which hold ids.
+//!
+//! What works goes on working meanwhile: a thing is deleted after those of its kind in its scope that are made, changed or
+//! waited for. Tenants reach downstreams through two things, an endpoint and the rules of security groups: an endpoint is
+//! led elsewhere after paths have been opened there, and a path is closed after the endpoints work.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Action, Change, Subject};
+use super::{Action, Change, Subject, Wait};
 use crate::resources::Kind;
-use crate::resources::model::{Fields, Key, Scope};
+use crate::resources::model::{Desired, Fields, Key, Scope};
 
-pub fn arrange(changes: &mut [Change]) {
+pub fn arrange(changes: &mut [Change], waits: &mut [Wait]) {
     let by_key: BTreeMap<Key, usize> = changes
         .iter()
         .enumerate()
@@ -43,10 +47,76 @@ pub fn arrange(changes: &mut [Change]) {
     }
     same_kind_first(changes, &mut delete_after);
     tenants_in_reverse(changes, &mut delete_after);
+    paths_stay_open(changes, waits, &mut after, &mut delete_after);
     for ((change, after), delete_after) in changes.iter_mut().zip(after).zip(delete_after) {
         change.after = after.into_iter().collect();
         change.delete_after = delete_after.into_iter().collect();
+        let is_before = |wait: &Wait| {
+            let kind = wait.desired.key.kind;
+            let takes_its_place = matches!(change.action, Action::Delete | Action::Replace) && change.subject == Subject::Resource(kind);
+            wait.desired.key.scope == change.scope && (takes_its_place || kind == Kind::VpcEndpoint && closes_paths(change))
+        };
+        change.delete_after_waits = (0..waits.len()).filter(|wait| is_before(&waits[*wait])).collect();
     }
+}
+
+/// An endpoint that is there is led elsewhere when tasks can reach it there, and what they reach it by is taken away when
+/// every endpoint of the infra group works.
+fn paths_stay_open(changes: &[Change], waits: &mut [Wait], after: &mut [BTreeSet<usize>], delete_after: &mut [BTreeSet<usize>]) {
+    let steps = || changes.iter().enumerate().filter(|(_, change)| change.action != Action::Blocked);
+    let endpoints = || steps().filter(|(_, change)| change.subject == Subject::Resource(Kind::VpcEndpoint));
+    let in_scope = |scope: &Scope, indexes: &[usize]| -> Vec<usize> {
+        indexes.iter().copied().filter(|index| changes[*index].scope == *scope).collect()
+    };
+    let made: Vec<usize> = endpoints().filter(|(_, change)| change.action != Action::Delete).map(|(index, _)| index).collect();
+    let opening: Vec<usize> = steps().filter(|(_, change)| opens_paths(change)).map(|(index, _)| index).collect();
+    for (index, change) in steps().filter(|(_, change)| closes_paths(change)) {
+        delete_after[index].extend(in_scope(&change.scope, &made));
+    }
+    let moving: BTreeSet<&Scope> = endpoints().filter(|(_, change)| change.live.is_some()).map(|(_, change)| &change.scope).collect();
+    for (index, change) in endpoints().filter(|(_, change)| moving.contains(&change.scope)) {
+        after[index].extend(in_scope(&change.scope, &opening));
+    }
+    for wait in waits.iter_mut().filter(|wait| wait.desired.key.kind == Kind::VpcEndpoint) {
+        let scope = &wait.desired.key.scope;
+        wait.after = if moving.contains(scope) { in_scope(scope, &opening) } else { Vec::new() };
+    }
+}
+
+const RULES: &str = "rules";
+
+fn rules(fields: &Fields) -> &[Value] {
+    fields.get(RULES).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Whether a change adds to a security group's rules.
+fn opens_paths(change: &Change) -> bool {
+    let Some(desired) = change.desired.as_ref().filter(|desired| desired.key.kind == Kind::SecurityGroupRules) else { return false };
+    let there = change.live.as_ref().map(|live| rules(&live.fields)).unwrap_or_default();
+    change.action != Action::Update || rules(&desired.fields).iter().any(|rule| !there.contains(rule))
+}
+
+/// Whether a change takes some of a security group's rules away.
+fn closes_paths(change: &Change) -> bool {
+    let Some(live) = change.live.as_ref().filter(|live| live.kind == Kind::SecurityGroupRules) else { return false };
+    let wanted = change.desired.as_ref().map(|desired| rules(&desired.fields)).unwrap_or_default();
+    change.action != Action::Update || rules(&live.fields).iter().any(|rule| !wanted.contains(rule))
+}
+
+/// Whether something has to be done before a change may take away what it does.
+pub fn has_to_wait(change: &Change) -> bool {
+    !change.delete_after.is_empty() || !change.delete_after_waits.is_empty()
+}
+
+/// The first half of a change that opens paths at once and has to wait before it closes others: the old ones stay.
+pub fn widened(change: &Change) -> Option<Desired> {
+    if change.action != Action::Update || !has_to_wait(change) || !opens_paths(change) {
+        return None;
+    }
+    let mut desired = change.desired.clone()?;
+    let all = [rules(&desired.fields), rules(&change.live.as_ref()?.fields)].concat();
+    desired.fields.insert(RULES.into(), Value::Array(all));
+    Some(desired)
 }
 
 /// What leaves the spec goes after what takes its place, and not at all where that failed: things of one kind in one

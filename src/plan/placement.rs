@@ -46,7 +46,7 @@ pub fn places(group: Group<'_>, live: &[Live]) -> Places {
         .collect();
     // Where the tags of rules were not read, each counts as a tenant of this infra group, until it is told whose it is.
     let may_be_here = |whose: &Value| *whose == Value::Bool(true) || whose.as_str() == Some(scope.to_string().as_str());
-    let unread = rules.iter().filter(|rule| rule.fields.get(listener_rule::TAGS_UNREAD).is_some_and(may_be_here)).count();
+    let unread = rules.iter().filter(|rule| rule.fields.get(listener_rule::WHOSE).is_some_and(may_be_here)).count();
     let used = tenants.len() + unread;
     let forwarded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.text("target_group_arn")).collect();
     let targets: usize = live

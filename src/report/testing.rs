@@ -76,7 +76,7 @@ pub(crate) fn plan(changes: Vec<Change>) -> Plan {
 
 pub(crate) fn wait(scope: &Scope, kind: Kind, name: &str, condition: Condition) -> Wait {
     let live = live(kind, "vpce-0aa11bb22cc33dd44").in_condition(condition);
-    Wait { desired: desired(scope, kind, name, json!({})), live }
+    Wait { desired: desired(scope, kind, name, json!({})), live, after: Vec::new() }
 }
 
 pub(crate) fn unclaimed(scope: &Scope, kind: Kind, name: &str, id: &str) -> Unclaimed {

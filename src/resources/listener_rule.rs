@@ -18,8 +18,9 @@ use crate::spec::pattern;
 const PAGE: i32 = 400;
 /// Times that another one may take the priority that was free a moment ago.
 const TRIES: usize = 10;
-/// Field of a live rule whose tags were not read, so that nobody knows whose it is.
-pub const TAGS_UNREAD: &str = "tags_unread";
+/// Field of a live rule whose tags are left out: true while nobody knows whose it is, then the infra group of the tenant
+/// that has it, or null.
+pub const WHOSE: &str = "whose";
 const BAND: &str = "$band";
 
 const PATH: &str = "path-pattern";

@@ -264,14 +264,7 @@ pub async fn health(aws: &Reader, live: &Live) -> Result<Health, AwsError> {
 }
 
 fn describe_health(live: &Live, targets: Option<&[TargetHealthDescription]>) -> Health {
-    let rollout = match &live.condition {
-        Condition::Ready => None,
-        Condition::Pending(text)
-        | Condition::Absent(text)
-        | Condition::Blocked(text)
-        | Condition::Failed(text)
-        | Condition::Leaving(text) => Some(text.clone()),
-    };
+    let rollout = live.condition.reason().map(String::from);
     // A scalable target moves the desired count while it is read, so that the registered targets are counted.
     let desired = match live.fields.get("desired_count").and_then(Value::as_i64) {
         Some(desired) => usize::try_from(desired).unwrap_or_default(),

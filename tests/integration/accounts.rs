@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::bed::bed;
 use crate::project::{Project, Run};
-use crate::scenes::{all, applied_tier, bare_tier, cell, made_group, placed_tenant, quick, standing, tenant, tier};
+use crate::scenes::{all, bare_tier, cell, lived_in_tier, made_group, placed_tenant, quick, standing, tenant, tier};
 
 /// What a user must never be shown.
 const DUMPS: &[&str] =
@@ -280,9 +280,7 @@ fn a_write_that_is_denied_stops_only_what_needs_it() {
 #[test]
 fn plans_and_status_work_where_nothing_may_be_written() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let account = lived_in_tier(&project);
     // A fault without an action meets every write.
     let fault = json!({ "effect": "error-before", "code": "AccessDenied", "status": 403, "times": 0 });
     bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": [fault], "reset_counters": true }));

@@ -88,8 +88,16 @@ impl Bed {
     pub fn endpoint_service(&self, region: &str) -> String {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let name = format!("com.amazonaws.vpce.{region}.vpce-svc-{:017x}", NEXT.fetch_add(1, Ordering::Relaxed));
-        self.post("/testbed/endpoint-services", &json!({ "name": name, "owner": "999999999999", "allowed_principals": ["*"] }));
+        self.provide(&name, &json!({}));
         name
+    }
+
+    /// Makes an endpoint service of another account exist, or changes who may use it and how: open to everybody, unless
+    /// said otherwise.
+    pub fn provide(&self, service: &str, more: &Value) {
+        let mut provided = json!({ "name": service, "owner": "999999999999", "allowed_principals": ["*"] });
+        provided.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.post("/testbed/endpoint-services", &provided);
     }
 
     /// Everything in an account, in a form that two moments can be compared by.

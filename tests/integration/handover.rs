@@ -2,18 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bed::bed;
 use crate::project::Project;
-use crate::scenes::{all, cell, made_group, quick, standing, tier};
-
-/// Changes how a service is provided.
-fn provide(service: &str, more: &Value) {
-    let mut provided = json!({ "name": service, "owner": "999999999999", "allowed_principals": ["*"] });
-    provided.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    bed().post("/testbed/endpoint-services", &provided);
-}
+use crate::scenes::{all, answer, cell, made_group, quick, standing, tier};
 
 /// An applied tier whose only downstream is this.
 fn applied(project: &Project, downstream: &str) -> String {
@@ -50,19 +43,12 @@ result = sorted(p["FromPort"] for p in groups[0]["IpPermissionsEgress"])
     found.as_array().unwrap().iter().map(|port| port.as_i64().unwrap()).collect()
 }
 
-fn accept(account: &str, service: &str) {
-    let there = all(&standing(account), "vpcendpoints");
-    let endpoint = there.iter().find(|endpoint| endpoint["ServiceName"] == service).unwrap();
-    let (id, endpoint) = (service.rsplit('.').next().unwrap(), &endpoint["VpcEndpointId"]);
-    bed().boto("999999999999", &format!(r#"aws("ec2").accept_vpc_endpoint_connections(ServiceId="{id}", VpcEndpointIds=[{endpoint}])"#));
-}
-
 /// A downstream's service, port and name in the spec change, and the new service's owner takes their time.
 #[track_caller]
 fn stays_until_the_new_one_is_accepted(name: &str) {
     let project = Project::new();
     let (old, new) = (bed().endpoint_service("us-east-1"), bed().endpoint_service("us-east-1"));
-    provide(&new, &json!({ "acceptance_required": true }));
+    bed().provide(&new, &json!({ "acceptance_required": true }));
     let account = applied(&project, &format!("{{name: bidder, service: {old}, port: 8443}}"));
     write(&project, &account, &format!("{{name: {name}, service: {new}, port: 9443}}"));
     let both = BTreeSet::from([(old, false), (new.clone(), false)]);
@@ -72,7 +58,7 @@ fn stays_until_the_new_one_is_accepted(name: &str) {
         assert_eq!(endpoints(&account), both, "{more:?}");
         assert_eq!(open_ports(&account), [8443, 9443], "{more:?}");
     }
-    accept(&account, &new);
+    answer(&account, &new, "accept");
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     assert_eq!(endpoints(&account), BTreeSet::from([(new, false)]));
     assert_eq!(open_ports(&account), [9443]);
@@ -93,7 +79,7 @@ fn an_endpoint_whose_downstream_makes_way_for_another() {
 fn a_replacement_of_which_nobody_waits_for_the_end() {
     let project = Project::new();
     let (old, new) = (bed().endpoint_service("us-east-1"), bed().endpoint_service("us-east-1"));
-    provide(&new, &json!({ "acceptance_required": true }));
+    bed().provide(&new, &json!({ "acceptance_required": true }));
     let account = applied(&project, &format!("{{name: bidder, service: {old}, port: 8443}}"));
     project.edit("tiers/test.yaml", &old, &new);
     project.run(&["apply", "--yes", "--no-wait", "--timeout", "1s", "tiers"]).ended(3).says("has to accept");
@@ -105,15 +91,15 @@ fn a_private_name_that_the_new_service_cannot_have_yet() {
     let project = Project::new();
     let (old, new) = (bed().endpoint_service("us-east-1"), bed().endpoint_service("us-east-1"));
     let named = |verified: bool| json!({ "private_dns_name": "bidder.example.com", "private_dns_verified": verified });
-    provide(&old, &named(true));
+    bed().provide(&old, &named(true));
     let account = applied(&project, &format!("{{name: bidder, service: {old}, port: 8443, private_dns: true}}"));
     project.edit("tiers/test.yaml", &old, &new);
-    provide(&new, &json!({}));
+    bed().provide(&new, &json!({}));
     project.run(&["apply", "--yes", "tiers"]).ended(1).says("has no private DNS name").says("answers");
-    provide(&new, &named(false));
+    bed().provide(&new, &named(false));
     project.run(&["apply", "--yes", "tiers"]).ended(1).says("has to verify its private DNS name bidder.example.com first");
     assert_eq!(endpoints(&account), BTreeSet::from([(old, true), (new.clone(), false)]));
-    provide(&new, &named(true));
+    bed().provide(&new, &named(true));
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     assert_eq!(endpoints(&account), BTreeSet::from([(new, true)]));
     project.assert_plan_is_empty();
@@ -125,8 +111,8 @@ fn a_private_name_that_is_given_back() {
     let project = Project::new();
     let (old, new) = (bed().endpoint_service("us-east-1"), bed().endpoint_service("us-east-1"));
     let named = json!({ "private_dns_name": "bidder.example.com", "private_dns_verified": true });
-    provide(&old, &named);
-    provide(&new, &named);
+    bed().provide(&old, &named);
+    bed().provide(&new, &named);
     let account = applied(&project, &format!("{{name: bidder, service: {old}, port: 8443, private_dns: true}}"));
     project.edit("tiers/test.yaml", &old, &new);
     let refusal =
@@ -168,13 +154,13 @@ fn a_plan_that_changes_an_endpoint_that_waits() {
     let project = Project::new();
     let service = bed().endpoint_service("us-east-1");
     let named = json!({ "private_dns_name": "bidder.example.com", "private_dns_verified": true, "acceptance_required": true });
-    provide(&service, &named);
+    bed().provide(&service, &named);
     let account = bed().account();
     quick(&account);
     write(&project, &account, &format!("{{name: bidder, service: {service}, port: 8443, private_dns: true}}"));
     project.run(&["apply", "--yes", "--timeout", "1s", "tiers"]).ended(3).says("has to accept");
     project.run(&["plan", "--detailed-exitcode"]).ended(3).says("has to accept");
-    accept(&account, &service);
+    answer(&account, &service, "accept");
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     assert_eq!(endpoints(&account), BTreeSet::from([(service, true)]));
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::bed::bed;
 use crate::project::Project;
 use crate::scenes::{
-    all, applied_tier, bare_tier, blocked, cell, changes, homes, made_group, one, planned, quick, standing, tenant, tenant_of, tier,
+    all, applied_tier, bare_tier, blocked, cell, changes, homes, lived_in_tier, made_group, one, planned, quick, standing, tenant,
+    tenant_of, tier,
 };
 
 /// Another team's rule on the listener at the first listener of the account, leading to a target group of its own.
@@ -177,9 +178,7 @@ aws("ec2").create_security_group(GroupName="{security_group}", Description="thei
 #[test]
 fn a_foreign_service_in_our_cluster_blocks_the_offboarding() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let account = lived_in_tier(&project);
     bed().boto(
         &account,
         r#"
@@ -526,9 +525,7 @@ fn tags_of_the_user_come_along_and_cannot_make_a_thing_somebody_elses() {
 #[test]
 fn tags_of_others_stay() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let account = lived_in_tier(&project);
     bed().boto(
         &account,
         r#"

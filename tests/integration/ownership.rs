@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::bed::{bed, python};
 use crate::project::Project;
-use crate::scenes::{all, applied_tier, blocked, cell, made_group, one, quick, standing, tenant, tier};
+use crate::scenes::{all, applied_tier, blocked, cell, lived_in_tier, made_group, one, quick, standing, tenant, tier};
 
 /// Starts a run on a terminal, runs Python (with `aws` as in `Bed::boto`) when it asks, answers yes, and gives its exit code and
 /// what it showed.
@@ -63,9 +63,7 @@ print(json.dumps({{"code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "sh
 #[test]
 fn what_is_taken_over_while_the_plan_waits_for_its_answer_is_left_alone() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let account = lived_in_tier(&project);
     project.edit("tenants/test/acme.yaml", "desired: 1", "desired: 2");
     let (code, shown) = meanwhile(
         &project,
@@ -122,9 +120,7 @@ fn a_tenant_that_comes_while_a_removal_waits_for_its_answer_keeps_its_tier() {
 #[test]
 fn ports_on_which_tenants_answer_are_not_closed() {
     let project = Project::new();
-    applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    lived_in_tier(&project);
     project.edit("tiers/test.yaml", "region: us-east-1\n", "region: us-east-1\ntenants: {ports: [9000, 9999]}\n");
     let run = project.run(&["apply", "--yes", "tiers"]).ended(3).says("acme on 8080");
     assert!(run.text().contains("0 to change"), "{}", run.text());
@@ -161,30 +157,16 @@ aws("ec2").{change}
 #[test]
 fn a_tenant_whose_cluster_lost_a_tag_does_not_go_by_half() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let account = lived_in_tier(&project);
     let before = standing(&account);
-    let tags = |call: &str| {
-        let script = format!(r#"{call}(resourceArn=aws("ecs").list_clusters()["clusterArns"][0], "#);
-        bed().boto(
-            &account,
-            &format!(
-                "{script}{}",
-                if call.contains("un") {
-                    "tagKeys=[\"tierctl:tier\", \"tierctl:cell\"])"
-                } else {
-                    "tags=[{\"key\": \"tierctl:tier\", \"value\": \"test\"}, {\"key\": \"tierctl:cell\", \"value\": \"cell-1\"}])"
-                }
-            ),
-        )
-    };
-    tags("aws(\"ecs\").untag_resource");
+    let cluster = r#"aws("ecs").list_clusters()["clusterArns"][0]"#;
+    bed().boto(&account, &format!(r#"aws("ecs").untag_resource(resourceArn={cluster}, tagKeys=["tierctl:tier", "tierctl:cell"])"#));
     let stripped = standing(&account);
     let run = project.run(&["offboard", "--yes", "acme"]).ended(3);
     run.says("lacks tierctl's tags").says("tierctl:cell=cell-1, tierctl:tier=test");
     assert_eq!(standing(&account), stripped);
-    tags("aws(\"ecs\").tag_resource");
+    let tags = r#"[{"key": "tierctl:tier", "value": "test"}, {"key": "tierctl:cell", "value": "cell-1"}]"#;
+    bed().boto(&account, &format!(r#"aws("ecs").tag_resource(resourceArn={cluster}, tags={tags})"#));
     assert_eq!(standing(&account), before);
     project.run(&["offboard", "--yes", "acme"]).ended(0);
 }
@@ -192,9 +174,7 @@ fn a_tenant_whose_cluster_lost_a_tag_does_not_go_by_half() {
 #[test]
 fn a_rule_that_somebody_led_elsewhere_is_still_its_tenants() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let account = lived_in_tier(&project);
     let theirs = r#"
 ec2, elb = aws("ec2"), aws("elbv2")
 vpc = ec2.describe_vpcs(Filters=[dict(Name="tag:tierctl:tier", Values=["test"])])["Vpcs"][0]["VpcId"]

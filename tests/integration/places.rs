@@ -213,10 +213,7 @@ fn an_endpoint_that_waits_for_its_owner_refuses_the_new() {
     let account = bed().account();
     quick(&account);
     let name = bed().endpoint_service("us-east-1");
-    bed().post(
-        "/testbed/endpoint-services",
-        &serde_json::json!({ "name": name, "owner": "999999999999", "allowed_principals": ["*"], "acceptance_required": true }),
-    );
+    bed().provide(&name, &serde_json::json!({ "acceptance_required": true }));
     let downstreams = format!("downstreams:\n  - {{name: bidder, service: {name}, port: 8443}}");
     tier(&project, "test", &[cell("cell-1", &account, &[made_group("ig-1", "10.20.0.0/16")])], &downstreams);
     project.run(&["apply", "--yes", "--no-wait", "tiers"]).ended(0);

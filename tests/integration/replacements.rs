@@ -169,18 +169,12 @@ fn tenant_rows() -> Vec<Row> {
 fn prepared(mut scene: Scene) -> Scene {
     scene.fact("bidder-2", bed().endpoint_service("us-east-1"));
     let far = format!("com.amazonaws.vpce.eu-west-1.vpce-svc-{}00003", scene.account);
-    bed().post(
-        "/testbed/endpoint-services",
-        &json!({ "name": far, "owner": "999999999999", "allowed_principals": ["*"], "supported_regions": ["us-east-1"] }),
-    );
+    bed().provide(&far, &json!({ "supported_regions": ["us-east-1"] }));
     scene.fact("far", far);
     for (name, number) in [("named", 1), ("named-2", 2)] {
         let service = format!("com.amazonaws.vpce.us-east-1.vpce-svc-{}{number:05}", scene.account);
         let private = format!("bidder.{}.example.com", scene.account);
-        bed().post(
-            "/testbed/endpoint-services",
-            &json!({ "name": service, "owner": "999999999999", "allowed_principals": ["*"], "private_dns_name": private }),
-        );
+        bed().provide(&service, &json!({ "private_dns_name": private }));
         scene.fact(name, service);
     }
     scene.prepare(

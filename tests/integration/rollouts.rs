@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::bed::bed;
 use crate::project::{Project, Run, small_tenant, small_tier};
 use crate::running::{Running, hold, hold_one, is_held, release};
-use crate::scenes::{all, applied_tier, bare_tier, homes, numbers, one, quick, standing, tenant, tenant_of, tier};
+use crate::scenes::{all, applied_tier, bare_tier, homes, lived_in_tier, numbers, one, quick, standing, tenant, tenant_of, tier};
 
 fn set_image(project: &Project, tenant: &str, image: &str) {
     let path = format!("tenants/test/{tenant}.yaml");
@@ -74,9 +74,7 @@ fn addresses_that_fail_their_health_check() {
 #[test]
 fn a_bad_new_revision_is_rolled_back_and_reported() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let account = lived_in_tier(&project);
     set_image(&project, "acme", "registry.example.com/missing:2.0");
     let run = project.run(&["onboard", "--yes", "tenants"]).ended(1);
     run.says("the roll-out of revision 2 failed, and AWS rolled back to revision 1").says("CannotPullContainerError");
@@ -356,9 +354,7 @@ fn a_reader_that_has_gone_is_no_error() {
 #[test]
 fn a_scalable_target_owns_the_desired_count() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let account = lived_in_tier(&project);
     bed().boto(
         &account,
         r#"
@@ -466,9 +462,7 @@ fn offboarding_by_name_by_path_and_by_tier() {
 #[test]
 fn a_tier_with_tenants_is_not_destroyed_and_logs_stay() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let account = lived_in_tier(&project);
     let before = standing(&account);
     let refused = project.run(&["destroy", "--yes", "--delete-logs", "test"]).ended(3);
     refused.says("1 tenant lives in the tier (acme)").says("tierctl offboard acme --tier test");

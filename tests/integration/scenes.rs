@@ -51,6 +51,21 @@ pub fn applied_tier(project: &Project) -> String {
     account
 }
 
+/// The same, with the tenant acme in it.
+pub fn lived_in_tier(project: &Project) -> String {
+    let account = applied_tier(project);
+    tenant(project, "acme");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    account
+}
+
+/// What the owner of a service answers to the endpoint that an account has for it.
+pub fn answer(account: &str, service: &str, verb: &str) {
+    let endpoint = one(&standing(account), "vpcendpoints", "ServiceName", service)["VpcEndpointId"].clone();
+    let id = service.rsplit('.').next().unwrap();
+    bed().boto("999999999999", &format!(r#"aws("ec2").{verb}_vpc_endpoint_connections(ServiceId="{id}", VpcEndpointIds=[{endpoint}])"#));
+}
+
 /// A tenant with a service, and without a placement unless `rest` has one.
 pub fn tenant_of(project: &Project, tier: &str, name: &str, rest: &str) {
     project.write(

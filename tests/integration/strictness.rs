@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use crate::bed::bed;
 use crate::project::{Project, Run, small_tenant, small_tier};
 use crate::running::{Running, hold_one, is_held, release};
-use crate::scenes::{address_tenant, all, applied_tier, bare_tier, cell, made_group, one, placed_tenant, quick, standing, tenant, tier};
+use crate::scenes::{
+    address_tenant, all, answer, applied_tier, bare_tier, cell, lived_in_tier, made_group, one, placed_tenant, quick, standing, tenant,
+    tier,
+};
 
 /// Requests of an action, with their `parameters` and `error`.
 fn requests(account: &str, action: &str) -> Vec<Value> {
@@ -34,20 +37,6 @@ fn tier_with_a_downstream(project: &Project, rest: &str) -> (String, String) {
     let cells = [cell("cell-1", &account, &[made_group("ig-1", "10.20.0.0/16")])];
     tier(project, "test", &cells, &format!("downstreams:\n  - {{name: bidder, service: {service}, port: 8443{rest}}}"));
     (account, service)
-}
-
-/// Changes who may use a downstream's service, and how.
-fn provide(service: &str, more: &Value) {
-    let mut provided = json!({ "name": service, "owner": "999999999999", "allowed_principals": ["*"] });
-    provided.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    bed().post("/testbed/endpoint-services", &provided);
-}
-
-/// What the owner of a downstream's service answers to the endpoint of an account.
-fn answer(account: &str, service: &str, verb: &str) {
-    let endpoint = all(&standing(account), "vpcendpoints")[0]["VpcEndpointId"].clone();
-    let id = service.rsplit('.').next().unwrap();
-    bed().boto("999999999999", &format!(r#"aws("ec2").{verb}_vpc_endpoint_connections(ServiceId="{id}", VpcEndpointIds=[{endpoint}])"#));
 }
 
 // --- what has reached a quota
@@ -242,11 +231,11 @@ fn a_service_that_another_run_has_just_made_is_not_made_again() {
 fn a_service_that_its_owner_does_not_let_us_use() {
     let project = Project::new();
     let (account, service) = tier_with_a_downstream(&project, "");
-    provide(&service, &json!({ "allowed_principals": ["arn:aws:iam::888888888888:root"] }));
+    bed().provide(&service, &json!({ "allowed_principals": ["arn:aws:iam::888888888888:root"] }));
     let run = project.run(APPLY).ended(1).says("[InvalidServiceName]");
     run.says(&format!("ask them to allow the principal arn:aws:iam::{account}:root"));
     assert_eq!(all(&standing(&account), "loadbalancers").len(), 1, "the rest is made");
-    provide(&service, &json!({ "allowed_principals": [format!("arn:aws:iam::{account}:root")] }));
+    bed().provide(&service, &json!({ "allowed_principals": [format!("arn:aws:iam::{account}:root")] }));
     project.run(APPLY).ended(0);
     project.assert_plan_is_empty();
 }
@@ -256,13 +245,13 @@ fn an_owner_who_comes_to_accept_by_hand_meanwhile() {
     let project = Project::new();
     let (account, service) = tier_with_a_downstream(&project, ", private_dns: true");
     let named = json!({ "private_dns_name": "bidder.example.com", "private_dns_verified": true });
-    provide(&service, &named);
+    bed().provide(&service, &named);
     hold_one(&account, "CreateVpcEndpoint");
     let running = Running::start(&project, APPLY);
     assert!(is_held(&account, 60));
     let mut by_hand = named;
     by_hand["acceptance_required"] = json!(true);
-    provide(&service, &by_hand);
+    bed().provide(&service, &by_hand);
     release(&account);
     // Private DNS was asked for with the endpoint, as is right where nobody has to accept it.
     running.ends().ended(1).says("Private DNS can only be enabled after the endpoint connection is accepted");
@@ -280,7 +269,7 @@ fn an_owner_who_comes_to_accept_by_hand_meanwhile() {
 fn a_private_name_that_another_endpoint_answers_to() {
     let project = Project::new();
     let (account, service) = tier_with_a_downstream(&project, "");
-    provide(&service, &json!({ "private_dns_name": "bidder.example.com", "private_dns_verified": true }));
+    bed().provide(&service, &json!({ "private_dns_name": "bidder.example.com", "private_dns_verified": true }));
     project.run(APPLY).ended(0);
     let theirs = bed().boto(
         &account,
@@ -369,9 +358,7 @@ result = ec2.create_security_group(GroupName="theirs", Description="theirs", Vpc
 #[test]
 fn a_target_group_that_another_load_balancer_uses() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(ONBOARD).ended(0);
+    let account = lived_in_tier(&project);
     // Somebody has moved the tenant's target group behind a load balancer of their own.
     let theirs = bed().boto(
         &account,
@@ -424,9 +411,7 @@ fn an_endpoint_that_is_being_deleted_is_waited_for() {
 #[test]
 fn a_service_that_drains_is_waited_for() {
     let project = Project::new();
-    let account = applied_tier(&project);
-    tenant(&project, "acme");
-    project.run(ONBOARD).ended(0);
+    let account = lived_in_tier(&project);
     bed().set(&account, &json!({ "service_draining": 5 }));
     let mut running = Running::start(&project, &["offboard", "--yes", "acme"]);
     running.until_it_says("draining");
