@@ -71,20 +71,18 @@ fn group_status(group: Group<'_>, live: &[Live], facts: &Facts) -> InfraGroupSta
         free: places.free,
         limit: places.limit,
         ready: missing.is_empty() && !group.is_retired(),
-        dns_name: dns_name(&scope, live),
+        dns_name: of_scope(&scope, Kind::LoadBalancer, live).and_then(|own| own.text(load_balancer::DNS_NAME)).map(String::from),
         missing,
         tenants: tenants.iter().map(|tenant| tenant_status(&scope.with_tenant(tenant), live)).collect(),
     }
 }
 
-fn dns_name(scope: &Scope, live: &[Live]) -> Option<String> {
-    let balancers = live.iter().filter(|item| item.kind == Kind::LoadBalancer);
-    let own = balancers.into_iter().find(|item| item.owner().is_some_and(|key| key.scope == *scope));
-    own?.text(load_balancer::DNS_NAME).map(String::from)
+fn of_scope<'a>(scope: &Scope, kind: Kind, live: &'a [Live]) -> Option<&'a Live> {
+    live.iter().find(|item| item.kind == kind && item.owner().is_some_and(|key| key.scope == *scope))
 }
 
 fn tenant_status(scope: &Scope, live: &[Live]) -> TenantStatus {
-    let find = |kind| live.iter().find(|item| item.kind == kind && item.owner().is_some_and(|key| key.scope == *scope));
+    let find = |kind| of_scope(scope, kind, live);
     let name = scope.tenant.clone().unwrap_or_default();
     let health = |condition: Option<&Condition>, absent: &str| match condition.map(Condition::reason) {
         Some(None) => (true, "healthy".to_string()),
