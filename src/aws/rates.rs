@@ -64,7 +64,7 @@ fn ecs(action: &str) -> Option<Rate<'_>> {
         }
         "DescribeClusters" | "ListClusters" => rate("ECS cluster reads", 50.0, 20.0),
         "RegisterTaskDefinition" | "DeregisterTaskDefinition" => rate("ECS task definition change", 20.0, 1.0),
-        "DescribeTaskDefinition" | "ListTaskDefinitions" => rate("ECS task definition reads", 50.0, 20.0),
+        "DescribeTaskDefinition" | "ListTaskDefinitions" | "ListTaskDefinitionFamilies" => rate("ECS task definition reads", 50.0, 20.0),
         "CreateService" | "UpdateService" | "DeleteService" => rate("ECS service changes", 50.0, 5.0),
         "DescribeServices" | "ListServices" => rate("ECS service reads", 100.0, 20.0),
         "DescribeTasks" | "ListTasks" => rate("ECS task reads", 100.0, 20.0),

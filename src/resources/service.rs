@@ -109,7 +109,8 @@ impl Resource for Services {
 
     /// Each cluster of ours is asked for the service that bears its tenant's name. With a service comes the Live of the
     /// task definition that it runs: without fields where the service's tags say what content that revision has, and
-    /// described where they do not.
+    /// described where they do not. One whose revisions have all been deregistered counts as gone, so that it is registered
+    /// and deployed anew: the tasks run on, but ECS cannot return to it.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let clusters: Vec<(&Live, String)> =
             reading.ours(Kind::Cluster).filter_map(|cluster| Some((cluster, cluster.owner()?.scope.tenant?))).collect();
@@ -118,8 +119,14 @@ impl Resource for Services {
         let autoscaled = autoscaled(reading, found.iter().flatten()).await?;
         let services: Vec<Option<Live>> =
             found.iter().map(|service| service.as_ref().map(|service| live(reading.place, service, &autoscaled))).collect();
-        let asked: Vec<_> =
-            clusters.iter().zip(&services).map(|((cluster, _), service)| running_definition(reading, cluster, service.as_ref())).collect();
+        let families =
+            services.iter().flatten().filter_map(|service| service.text("task_definition")).map(|arn| family_and_revision(arn).0);
+        let active = task_definition::active_families(reading.aws, &families.collect()).await?;
+        let asked: Vec<_> = clusters
+            .iter()
+            .zip(&services)
+            .map(|((cluster, _), service)| running_definition(reading, cluster, service.as_ref(), &active))
+            .collect();
         let definitions: Vec<Option<Live>> = stream::iter(asked).buffered(CONCURRENT).try_collect().await?;
         Ok(services.into_iter().chain(definitions).flatten().collect())
     }
@@ -345,7 +352,12 @@ async fn stopped_tasks(aws: &Reader, cluster: &str, service: &str) -> Result<Vec
 
 /// The task definition that a service runs. A cluster without a service, as an interrupted run leaves it, may have
 /// one too: its family bears the cluster's name.
-async fn running_definition(reading: &Reading<'_>, cluster: &Live, service: Option<&Live>) -> Result<Option<Live>, AwsError> {
+async fn running_definition(
+    reading: &Reading<'_>,
+    cluster: &Live,
+    service: Option<&Live>,
+    active: &BTreeSet<String>,
+) -> Result<Option<Live>, AwsError> {
     let cluster_name = cluster.name.as_deref().unwrap_or_default();
     let Some(service) = service else {
         return task_definition::describe(reading.aws, reading.place, cluster_name).await;
@@ -354,6 +366,9 @@ async fn running_definition(reading: &Reading<'_>, cluster: &Live, service: Opti
         return Ok(None);
     }
     let arn = service.text("task_definition").unwrap_or_default();
+    if !active.contains(family_and_revision(arn).0) {
+        return Ok(None);
+    }
     if is_as_deployed(arn, cluster_name, &service.tags) {
         return Ok(Some(definition_of(service, arn)));
     }

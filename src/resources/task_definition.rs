@@ -5,13 +5,13 @@
 //! shape does not know (volumes, a sidecar's user, ...) we never set, and a revision that somebody else registers
 //! by hand is another content, so that nothing of it is kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, EphemeralStorage, HealthCheck, KeyValuePair, LinuxParameters, LogConfiguration,
     LogDriver, NetworkMode, OsFamily, PortMapping, RuntimePlatform, Secret, SortOrder, TaskDefinition as EcsTaskDefinition,
-    TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
+    TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -137,16 +137,47 @@ impl Resource for TaskDefinitions {
     }
 }
 
-/// A task definition with its tags: a revision by ARN, or the latest active one of a family.
+/// A task definition with its tags: a revision by ARN, or the latest active one of a family. None where it has been
+/// deregistered, although AWS still shows that one: nothing more can be deployed from it.
 ///
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html>
 pub async fn describe(aws: &Reader, place: &Place, arn_or_family: &str) -> Result<Option<Live>, AwsError> {
     let request = aws.ecs().describe_task_definition().task_definition(arn_or_family).include(TaskDefinitionField::Tags);
     match request.send().await.doing("ecs:DescribeTaskDefinition", arn_or_family) {
-        Ok(answer) => Ok(answer.task_definition().map(|definition| live(place, definition, answer.tags()))),
+        Ok(answer) => {
+            let active = answer.task_definition().filter(|found| found.status() != Some(&TaskDefinitionStatus::Inactive));
+            Ok(active.map(|definition| live(place, definition, answer.tags())))
+        }
         Err(error) if error.class == Class::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Those of some families that have an active revision: one call, where their names begin alike.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitionFamilies.html>
+pub(super) async fn active_families(aws: &Reader, families: &BTreeSet<&str>) -> Result<BTreeSet<String>, AwsError> {
+    let Some(prefix) = common_prefix(families) else { return Ok(BTreeSet::new()) };
+    let mut found = BTreeSet::new();
+    let mut pages = aws
+        .ecs()
+        .list_task_definition_families()
+        .family_prefix(prefix)
+        .status(TaskDefinitionFamilyStatus::Active)
+        .max_results(100)
+        .into_paginator()
+        .items()
+        .send();
+    while let Some(family) = pages.next().await {
+        found.insert(family.doing("ecs:ListTaskDefinitionFamilies", prefix)?);
+    }
+    Ok(found)
+}
+
+/// What all of some names begin with.
+fn common_prefix<'a>(names: &BTreeSet<&'a str>) -> Option<&'a str> {
+    let (first, last) = (names.first()?, names.last()?);
+    let common = first.char_indices().zip(last.chars()).find(|((_, one), other)| one != other);
+    Some(&first[..common.map_or(first.len().min(last.len()), |((index, _), _)| index)])
 }
 
 /// Stands for the content of a task definition in tags: the first 16 hexadecimal digits of the SHA-256 of its desired
@@ -382,6 +413,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_names_begin_with() {
+        let prefix = |names: &[&'static str]| common_prefix(&names.iter().copied().collect());
+        assert_eq!(prefix(&[]), None);
+        assert_eq!(prefix(&["high-acme"]), Some("high-acme"));
+        assert_eq!(prefix(&["high-acme", "high-acme-2", "high-bolt"]), Some("high-"));
+        assert_eq!(prefix(&["high-acme", "high-acme-2"]), Some("high-acme"));
+        assert_eq!(prefix(&["a", "b"]), Some(""));
+    }
 
     const ARN: &str = "arn:aws:ecs:us-east-1:123456789012:task-definition/high-tps-cell-1-ig-1-acme:7";
 

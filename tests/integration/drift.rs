@@ -589,6 +589,13 @@ fn deletions() -> Vec<Vec<Drift>> {
             drift("a service is deleted", "tenants/globex", "t.service()['desiredCount']", "ecs.delete_service(cluster=t.cluster_name(), service='globex', force=True)")
                 .lists(["create service"]),
             drift(
+                "every revision is deregistered",
+                "tenants/hooli",
+                "t.definition()['status']",
+                "[ecs.deregister_task_definition(taskDefinition=arn) for arn in ecs.list_task_definitions(familyPrefix=t.cluster_name())['taskDefinitionArns']]",
+            )
+            .lists(["create task_definition", "update service task_definition"]),
+            drift(
                 "a target group and all that leads to it are deleted",
                 "tenants/initech",
                 "[t.target_group()['Port'], t.conditions(), t.forwards_to_own()]",

@@ -191,6 +191,21 @@ def list_definitions(call: Call, _proceed: Proceed) -> Plain:
     return {"taskDefinitionArns": arns[::-1] if call.parameters.get("sort") == "DESC" else arns}
 
 
+@always("ecs", "ListTaskDefinitionFamilies", layer=Layer.BEHAVIOUR)
+def list_families(call: Call, _proceed: Proceed) -> Plain:
+    """By what they begin with and by whether a revision is active.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitionFamilies.html
+    """
+    prefix, status = call.parameters.get("familyPrefix") or "", call.parameters.get("status") or "ALL"
+
+    def is_active(family: str) -> bool:
+        return any(one.status == "ACTIVE" for one in call.ecs.task_definitions[family].values())
+
+    return {"families": [family for family in sorted(call.ecs.task_definitions)
+                         if family.startswith(prefix) and status in ("ALL", "ACTIVE" if is_active(family) else "INACTIVE")]}
+
+
 @always("ecs", "RegisterTaskDefinition", layer=Layer.CHECK)
 def fargate(call: Call, proceed: Proceed) -> Plain:
     """Fargate takes certain sizes, awsvpc networking, and an execution role where logs or secrets need one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from .conftest import Aws, refused, until
@@ -110,6 +111,11 @@ def test_revisions(aws: Aws) -> None:
     assert aws.ecs.deregister_task_definition(taskDefinition=second)["taskDefinition"]["status"] == "INACTIVE"
     assert aws.ecs.list_task_definitions(familyPrefix="family")["taskDefinitionArns"] == [first]
     assert aws.ecs.list_task_definitions(status="INACTIVE")["taskDefinitionArns"] == [second]
+    families = partial(aws.ecs.list_task_definition_families, familyPrefix="fam")
+    assert families(status="ACTIVE")["families"] == ["family"] and not families(status="INACTIVE")["families"]
+    aws.ecs.deregister_task_definition(taskDefinition=first)
+    assert families(status="INACTIVE")["families"] == ["family"] == families()["families"]
+    assert not families(status="ACTIVE")["families"] and not families(familyPrefix="amily")["families"]
     aws.ecs.delete_task_definitions(taskDefinitions=[second])
     assert aws.task_definition("a:3").endswith(":3")
     refused("ClientException", aws.ecs.describe_task_definition, taskDefinition="none")
