@@ -49,8 +49,10 @@ pub(super) struct Work {
     pub(super) changed: BTreeSet<String>,
     /// Ids of what the plan knows under this identity, and of what of its kind leaves its scope.
     pub(super) known: BTreeSet<String>,
-    /// Whether something is deleted or closed once it works.
+    /// Whether something else is done only once it works.
     pub(super) is_awaited: bool,
+    /// Whether this run itself has changed the thing before, in a step of its own.
+    pub(super) is_second_half: bool,
 }
 
 pub(super) struct Graph {
@@ -62,8 +64,9 @@ pub(super) struct Graph {
     known: BTreeMap<Key, BTreeSet<String>>,
     /// Ids of what is deleted, by scope and kind: something else may take over from it.
     leaving: BTreeMap<(Scope, Kind), BTreeSet<String>>,
-    /// Nodes that delete something or take something away.
-    ends: BTreeSet<usize>,
+    /// Nodes that have to work, not just to be made: something is deleted or taken away after them, or a tenant relies on
+    /// what its tier has.
+    awaited: BTreeSet<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -73,7 +76,7 @@ enum Source {
 }
 
 impl Graph {
-    /// Without `wait` nothing is waited for but what has to work before something else is deleted.
+    /// Without `wait` nothing is waited for but what has to work before something else is made or deleted.
     pub(super) fn new(plan: &Plan, wait: bool) -> Self {
         let mut graph = Self {
             nodes: Vec::new(),
@@ -81,7 +84,7 @@ impl Graph {
             sources: Vec::new(),
             known: BTreeMap::new(),
             leaving: BTreeMap::new(),
-            ends: BTreeSet::new(),
+            awaited: BTreeSet::new(),
         };
         for change in &plan.changes {
             let (Some(key), Some(live)) = (change.key(), &change.live) else { continue };
@@ -117,10 +120,10 @@ impl Graph {
                 removes.insert(index, node);
             }
         }
-        graph.ends = removes.values().copied().collect();
-        let is_before_an_end = |wait: usize| plan.steps().any(|(_, change)| change.delete_after_waits.contains(&wait));
+        let is_before_a_step =
+            |wait: usize| plan.steps().any(|(_, change)| change.after_waits.contains(&wait) || change.delete_after_waits.contains(&wait));
         let mut awaits = BTreeMap::new();
-        for (index, waiting) in plan.waits.iter().enumerate().filter(|(index, _)| wait || is_before_an_end(*index)) {
+        for (index, waiting) in plan.waits.iter().enumerate().filter(|(index, _)| wait || is_before_a_step(*index)) {
             let key = &waiting.desired.key;
             let node = Node { verb: Verb::Await, kind: key.kind, name: key.name.clone(), scope: key.scope.clone() };
             let node = graph.add(node, Source::Wait(index));
@@ -129,7 +132,8 @@ impl Graph {
         }
         for (index, change) in plan.steps() {
             if let Some(first) = makes.get(&index).or(removes.get(&index)) {
-                graph.needs[*first].extend(change.after.iter().filter_map(|needed| makes.get(needed)));
+                let awaited = change.after_waits.iter().filter_map(|wait| awaits.get(wait));
+                graph.needs[*first].extend(change.after.iter().filter_map(|needed| makes.get(needed)).chain(awaited));
             }
             if let Some(remove) = removes.get(&index) {
                 // Whoever held on to the old thing has let go when it is changed, or gone itself.
@@ -139,12 +143,12 @@ impl Graph {
                 graph.needs[*remove].extend(released.chain(awaited).chain(made));
             }
         }
+        let ends: BTreeSet<usize> = removes.into_values().collect();
+        for (node, needs) in graph.needs.iter().enumerate() {
+            let relies = |need: &usize| graph.nodes[node].scope.is_tenant() && !graph.nodes[*need].scope.is_tenant();
+            graph.awaited.extend(needs.iter().filter(|need| ends.contains(&node) || relies(need)));
+        }
         graph
-    }
-
-    /// Whether something is deleted or taken away after a step.
-    fn is_awaited(&self, index: usize) -> bool {
-        self.ends.iter().any(|end| self.needs[*end].contains(&index))
     }
 
     fn add(&mut self, node: Node, source: Source) -> usize {
@@ -172,15 +176,18 @@ impl Graph {
                     live: Some(wait.live.clone()),
                     changed: BTreeSet::new(),
                     known: self.known_to(&wait.desired.key),
-                    is_awaited: self.is_awaited(index),
+                    is_awaited: self.awaited.contains(&index),
+                    is_second_half: false,
                 }
             }
             Source::Change(change) => {
                 let change = &plan.changes[change];
                 let changed = change.fields.iter().map(|field| field.path.clone()).collect();
                 let known = change.key().map(|key| self.known_to(&key)).unwrap_or_default();
-                let desired = if node.verb == Verb::Widen { order::widened(change) } else { change.desired.clone() };
-                Work { node, desired, live: change.live.clone(), changed, known, is_awaited: self.is_awaited(index) }
+                let (is_awaited, widened) = (self.awaited.contains(&index), order::widened(change));
+                let is_second_half = node.verb == Verb::Update && widened.is_some();
+                let desired = if node.verb == Verb::Widen { widened } else { change.desired.clone() };
+                Work { node, desired, live: change.live.clone(), changed, known, is_awaited, is_second_half }
             }
         }
     }

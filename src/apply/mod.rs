@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::Writer;
+use crate::live;
 use crate::plan::Plan;
 use crate::resources::model::{Key, Live, Scope};
 use graph::Graph;
@@ -33,6 +34,17 @@ pub struct Options {
     pub timeout: Duration,
     /// Whether to wait until things do their work.
     pub wait: bool,
+    /// Where it is a saved plan: then each thing has to be as the plan found it when its turn comes, and not just ours.
+    pub saved: Option<Saved>,
+}
+
+/// A saved plan as it is carried out.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    /// What it makes is tagged with this.
+    pub id: String,
+    /// How to read again what it is about.
+    pub requests: Vec<live::Request>,
 }
 
 /// Ends a run early: gently, or at once.
@@ -114,6 +126,7 @@ struct Shared {
     /// No step writes its first from now on.
     stop: CancellationToken,
     wait: bool,
+    saved: Option<Saved>,
 }
 
 impl Shared {
@@ -146,6 +159,7 @@ pub async fn run(
         deadline: Instant::now() + options.timeout,
         stop: interrupt.stop.clone(),
         wait: options.wait,
+        saved: options.saved.clone(),
     });
     let mut outcome = Outcome::default();
     let mut left: BTreeSet<usize> = (0..graph.nodes.len()).collect();

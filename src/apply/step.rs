@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::graph::{Verb, Work};
-use super::{Event, Node, Shared, turn};
+use super::{Event, Node, Saved, Shared, turn};
 use crate::aws::{AwsError, Class, Writer, on_behalf_of, polling};
-use crate::plan::compare;
-use crate::resources::model::{Changed, Condition, Desired, Key, Live, Scope, Tags, Wanted};
+use crate::live;
+use crate::plan::{compare, saved};
+use crate::resources::model::{Changed, Condition, Desired, Key, Live, Scope, TAG_PLAN, Tags, Wanted};
 use crate::resources::{Kind, tags};
 
 /// The first pause of a wait; each is half as long again as the one before.
@@ -67,12 +68,15 @@ pub(super) async fn run(shared: &Shared, work: Work, made: &(dyn Fn() + Send + S
 }
 
 async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync)) -> Result<Ended, Ended> {
-    let Work { node, desired, live, changed, known, is_awaited } = work;
+    let Work { node, desired, live, changed, known, is_awaited, is_second_half } = work;
     let resource = node.kind.resource();
     let writer =
         shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
     if let (Verb::Widen | Verb::Update | Verb::Delete, Some(live)) = (node.verb, &live) {
         check_owner(shared, &node, writer, live).await?;
+    }
+    if let Some(saved) = shared.saved.as_ref().filter(|_| node.verb != Verb::Await && !is_second_half) {
+        check_unmoved(shared, &node, saved, live.as_ref(), desired.as_ref(), &known).await?;
     }
     if node.verb == Verb::Delete {
         let Some(live) = live else { return Ok(Ended::Done) };
@@ -169,6 +173,48 @@ async fn check_owner(shared: &Shared, node: &Node, writer: &Writer, live: &Live)
         None => format!("{} is gone, or has lost tierctl's tags, since it was read", live.id),
     };
     Err(Ended::Held(reason, "run the same command again: it plans anew".into()))
+}
+
+/// Fields that other steps of a run change on a thing before its own turn comes.
+const CHANGED_BY_OTHERS: &[(Kind, &str)] = &[(Kind::VpcEndpoint, "private_dns_enabled"), (Kind::RouteTable, "subnet_ids")];
+
+/// Between the plan and its turn a thing may have been made, changed or deleted by others: that is not what was reviewed.
+async fn check_unmoved(
+    shared: &Shared,
+    node: &Node,
+    plan: &Saved,
+    live: Option<&Live>,
+    desired: Option<&Desired>,
+    known: &BTreeSet<String>,
+) -> Result<(), Ended> {
+    // Revisions never change.
+    let request = plan.requests.iter().find(|request| request.scope.wants(&node.scope));
+    let Some(request) = request.filter(|_| node.kind != Kind::TaskDefinition) else { return Ok(()) };
+    let mut pause = Pause::new(shared, node);
+    let found = loop {
+        match limited(shared, live::read_again(request, node.kind)).await {
+            Ok(found) => break found,
+            Err(error) => pause.after(error).await?,
+        }
+    };
+    let moved = |what: String| Err(Ended::Held(format!("since the plan was made: {what}"), "plan again, and look at the new plan".into()));
+    let Some(live) = live.filter(|_| node.verb != Verb::Create) else {
+        let key = Key::new(&node.scope, node.kind, &node.name);
+        // A part is there with its whole, which this plan has made.
+        let is_own = |other: &Live| other.tags.get(TAG_PLAN) == Some(&plan.id) || known.contains(&other.id);
+        return match found.iter().find(|other| other.owner().as_ref() == Some(&key) && !is_own(other)) {
+            Some(other) => moved(format!("{} has been made", other.id)),
+            None => Ok(()),
+        };
+    };
+    let Some(now) = found.iter().find(|other| other.id == live.id) else { return moved(format!("{} is gone", live.id)) };
+    let of = |live| saved::of_live(live, &saved::Names::new(), &saved::sets(desired));
+    let mut differing = saved::differing(&of(live), &of(now));
+    differing.retain(|field| !CHANGED_BY_OTHERS.contains(&(node.kind, field)));
+    match differing.is_empty() {
+        true => Ok(()),
+        false => moved(format!("{} has been changed: {}", live.id, differing.join(", "))),
+    }
 }
 
 /// Takes away what this run has made of a tenant for which there is no place: it would count as living there.

@@ -138,6 +138,7 @@ mod tests {
             deadline: Instant::now() + Duration::from_secs(60),
             stop: CancellationToken::new(),
             wait: true,
+            saved: None,
         };
         (shared, told)
     }

@@ -7,6 +7,7 @@ pub mod failure;
 mod offboard;
 mod onboard;
 mod plan;
+mod plan_file;
 mod planning;
 mod progress;
 mod schema;

@@ -1,11 +1,14 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
-use super::{Context, planning, write};
+use super::{Context, plan_file, planning, write};
 use crate::aws::Access;
+use crate::plan::Plan;
 use crate::plan::intent::{self, Purpose};
+use crate::plan::saved::{SavedPlan, SavedSpec};
 use crate::report::{calls_text, plan_json, plan_text};
+use crate::spec::Specs;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Only {
@@ -27,6 +30,9 @@ pub(super) struct Arguments {
     /// Plan only a part
     #[arg(long, value_enum, value_name = "PART")]
     only: Option<Only>,
+    /// Also save the plan to this file, for `tierctl apply --plan`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// End with exit code 2 if changes are pending
     #[arg(long)]
     detailed_exitcode: bool,
@@ -40,6 +46,10 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: has_tenants && arguments.only != Some(Only::Tier) };
     let calls = &context.calls;
     let planned = planning::plan(context, &subjects, purpose, Access::Read).await?;
+    let saved = match &arguments.out {
+        Some(path) => Some((path, save(context, path, &specs, purpose, &planned.plan)?)),
+        None => None,
+    };
     match context.terminal.format {
         Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(calls)))?,
         Format::Text => {
@@ -49,6 +59,10 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             }
         }
     }
+    if let Some((path, sha256)) = saved {
+        let path = path.display();
+        context.terminal.note(&format!("Saved. To carry out just this: `tierctl apply --plan {path} --plan-sha256 {sha256}`"));
+    }
     Ok(if planned.plan.is_blocked() {
         Exit::Blocked
     } else if arguments.detailed_exitcode && planned.plan.has_steps() {
@@ -56,4 +70,15 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     } else {
         Exit::Done
     })
+}
+
+/// Saves a plan with the specs that it was made of, and returns the file's SHA-256.
+fn save(context: &Context, path: &Path, specs: &Specs, purpose: Purpose, plan: &Plan) -> Result<String, Failure> {
+    let Purpose::Plan { tier, tenants } = purpose else { return Err(Failure::usage("only a plan can be saved", "")) };
+    let specs = specs.sources().into_iter().map(|(source, given)| SavedSpec {
+        path: source.path.display().to_string(),
+        given,
+        text: source.text.clone(),
+    });
+    plan_file::write(&context.current_folder.join(path), &SavedPlan::new(plan, tier, tenants, specs.collect()))
 }

@@ -2,6 +2,7 @@
 //! through here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use futures::future::{join_all, try_join_all};
 
@@ -10,13 +11,15 @@ use super::failure::Failure;
 use crate::aws::{Access, AwsError, Calls, Credentials, Reader, Session, Writer};
 use crate::estate::{self, Facts, Group, infra_group, names};
 use crate::live;
+use crate::plan::calculate::count;
 use crate::plan::intent::{self, Intended, Leaver, Purpose, Subjects};
+use crate::plan::saved::{Resumed, SavedPlan};
 use crate::plan::{self, Intent, Plan, Treatment, placement};
 use crate::report::plan_text::PlanNotes;
 use crate::resources::model::{Desired, Live, Place, Scope};
 use crate::resources::{Kind, ReadScope, foreign};
 use crate::spec;
-use crate::spec::model::{TenantSpec, TierSpec};
+use crate::spec::model::{Placement, TenantSpec, TierSpec};
 
 /// Up to this many tenants are looked up one by one; more are found faster in the listings.
 const FEW_TENANTS: usize = 20;
@@ -74,6 +77,40 @@ pub(super) struct Planned {
     pub sessions: Sessions,
     pub live: Vec<Live>,
     pub facts: Facts,
+    /// How to read the same again.
+    pub requests: Vec<live::Request>,
+    /// What tells the saved plan from others, where it is one: then each thing has to be as it was found when its turn comes.
+    pub saved: Option<String>,
+}
+
+/// Plans again what a saved plan is about, and keeps of that what the saved plan has too.
+pub(super) async fn plan_saved(context: &Context, saved: &SavedPlan, id: &str, access: Access) -> Result<Planned, Failure> {
+    let texts = saved.specs.iter().map(|spec| (PathBuf::from(&spec.path), spec.text.clone(), spec.given));
+    let mut specs = spec::load_kept(texts);
+    if specs.findings.has_errors() {
+        return Err(Failure::Specs(specs.findings));
+    }
+    let placements: BTreeMap<(&str, &str), _> =
+        saved.placements.iter().map(|home| ((home.tier.as_str(), home.tenant.as_str()), home)).collect();
+    for tenant in specs.tenants.iter_mut().map(|tenant| &mut tenant.spec).filter(|tenant| tenant.placement.is_none()) {
+        let home = placements.get(&(tenant.tier.as_str(), tenant.tenant.as_str()));
+        tenant.placement = home.map(|home| Placement { cell: home.cell.clone().into(), infra_group: home.infra_group.clone().into() });
+    }
+    let purpose = Purpose::Plan { tier: saved.tier, tenants: saved.tenants };
+    let planned = plan(context, &intent::subjects(&specs), purpose, access).await?;
+    let Resumed { mut plan, done, left_out } = saved.resume(planned.plan, &planned.live, id);
+    if done > 0 {
+        plan.warnings.push(format!(
+            "{} of the plan {} carried out already",
+            count(done, "change", "changes"),
+            if done == 1 { "is" } else { "are" }
+        ));
+    }
+    if left_out > 0 {
+        let what = count(left_out, "change has", "changes have");
+        plan.warnings.push(format!("{what} come up since the plan was made and will not be carried out: `tierctl plan` shows them"));
+    }
+    Ok(Planned { plan, saved: Some(id.to_string()), ..planned })
 }
 
 /// Reads what the specs are about and plans what the purpose asks for.
@@ -108,7 +145,7 @@ pub(super) async fn plan(context: &Context, subjects: &[Subjects<'_>], purpose: 
     }
     let mut plan = plan::calculate(&desired, &live, &intent);
     plan.add(blocked, warnings);
-    Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts })
+    Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts, requests, saved: None })
 }
 
 /// Security groups of other teams' load balancers that let nothing through to the tasks: reported, never edited.
@@ -165,7 +202,7 @@ pub(super) async fn plan_offboarding(
         .map_err(|several| Failure::usage(several.to_string(), "say which one is meant with `--tier`"))?;
     let mut plan = plan::calculate(&[], &live, &intent);
     plan.add(blocked, Vec::new());
-    Ok(Planned { plan, notes: PlanNotes::default(), sessions, live, facts: Facts::default() })
+    Ok(Planned { plan, notes: PlanNotes::default(), sessions, live, facts: Facts::default(), requests, saved: None })
 }
 
 /// What new tenants with a placement have in other accounts and Regions of their tier already: a tenant is not moved in

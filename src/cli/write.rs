@@ -31,7 +31,7 @@ pub(super) async fn carry_out_planned(
     options: &WriteOptions,
 ) -> Result<Exit, Failure> {
     let (terminal, calls) = (&context.terminal, &context.calls);
-    let Planned { mut plan, notes, sessions, .. } = planned;
+    let Planned { mut plan, notes, sessions, requests, saved, .. } = planned;
     if terminal.format == Format::Text {
         unread_is_fine(terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes)))?;
     }
@@ -53,7 +53,8 @@ pub(super) async fn carry_out_planned(
             terminal.say(failure);
             return Ok(Exit::Blocked);
         }
-        let settings = apply::Options { parallelism: context.parallelism, timeout: options.timeout, wait: !options.no_wait };
+        let saved = saved.map(|id| apply::Saved { id, requests });
+        let settings = apply::Options { parallelism: context.parallelism, timeout: options.timeout, wait: !options.no_wait, saved };
         let (sender, events) = mpsc::unbounded_channel();
         let interrupt = context.signals.hand_over();
         // A replacement is two steps: one that makes and one that deletes.

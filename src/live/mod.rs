@@ -35,8 +35,35 @@ pub async fn read(requests: &[Request]) -> Result<Vec<Live>, AwsError> {
     Ok(live)
 }
 
+/// Reads one kind again, and what it is found through.
+pub async fn read_again(request: &Request, kind: Kind) -> Result<Vec<Live>, AwsError> {
+    let mut needed = vec![kind];
+    let mut next = 0;
+    while let Some(through) = needed.get(next).map(|kind| kind.resource().found_through()) {
+        needed.extend(through);
+        next += 1;
+    }
+    let mut scope = request.scope.clone();
+    scope.without.extend(Kind::ALL.iter().filter(|other| !needed.contains(other)));
+    scope.without.retain(|other| !needed.contains(other));
+    let mut found = match kind {
+        Kind::ListenerRule => read_place(&Request { scope, ..request.clone() }).await?,
+        _ => read_stages(&request.reader, &scope).await?,
+    };
+    found.retain(|live| live.kind == kind);
+    Ok(found)
+}
+
 async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
     let Request { reader, scope } = request;
+    let mut found = read_stages(reader, scope).await?;
+    let left_behind = listener_rule::left_behind(&Reading { aws: reader, place: reader.place(), scope, found: &found }).await?;
+    found.extend(left_behind);
+    found.retain(|live| live.owner().is_none_or(|key| scope.shows(&key.scope)) || holds_name(live, scope));
+    Ok(found)
+}
+
+async fn read_stages(reader: &Reader, scope: &ReadScope) -> Result<Vec<Live>, AwsError> {
     let mut found: Vec<Live> = Vec::new();
     for stage in [Stage::First, Stage::Second, Stage::Third, Stage::Last] {
         if stage == Stage::Last {
@@ -48,9 +75,6 @@ async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
         let read: Vec<Live> = read?.into_iter().flatten().collect();
         found.extend(read);
     }
-    let left_behind = listener_rule::left_behind(&Reading { aws: reader, place: reader.place(), scope, found: &found }).await?;
-    found.extend(left_behind);
-    found.retain(|live| live.owner().is_none_or(|key| scope.shows(&key.scope)) || holds_name(live, scope));
     Ok(found)
 }
 

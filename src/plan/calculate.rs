@@ -791,6 +791,7 @@ impl<'a> Calculation<'a> {
             live,
             after: Vec::new(),
             delete_after: Vec::new(),
+            after_waits: Vec::new(),
             delete_after_waits: Vec::new(),
         });
     }

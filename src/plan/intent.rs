@@ -174,7 +174,9 @@ impl Intended {
                 true => &[],
                 false => missing.entry(group).or_insert_with(|| placement::missing(tier_part, live)).as_slice(),
             };
-            self.tenant(tenant, tier_part, missing, facts);
+            // With the tier in the same plan a new tenant comes after all that it inherits.
+            let awaits = purpose.manages_tier(subject.given) && tenant.is_new;
+            self.tenant(tenant, tier_part, missing, awaits, facts);
         }
         // A tenant that cannot be placed still has a spec: what it has, wherever it is, is not unclaimed.
         let homes: BTreeSet<&str> = placed.iter().map(|placed| placed.tenant.tenant.as_str()).collect();
@@ -184,8 +186,8 @@ impl Intended {
         }
     }
 
-    /// One tenant in its infra group, of whose tier's part this is `missing`.
-    fn tenant(&mut self, tenant: &Placed<'_>, tier_part: &[Desired], missing: &[String], facts: &Facts) {
+    /// One tenant in its infra group, of whose tier's part this is `missing`, or which `awaits` all of it.
+    fn tenant(&mut self, tenant: &Placed<'_>, tier_part: &[Desired], missing: &[String], awaits: bool, facts: &Facts) {
         let scope = tenant.scope();
         self.intent.named.insert(scope.clone());
         if tenant.group.is_retired() {
@@ -203,6 +205,11 @@ impl Intended {
         self.intent.scopes.insert(scope.clone(), Treatment::Manage);
         self.inherited.insert(scope, inherited(tenant.group, tier_part));
         let mut things = estate::of_tenant(tenant.group, tenant.tenant, facts);
+        if awaits {
+            for thing in &mut things {
+                thing.after.extend(tier_part.iter().map(|inherited| inherited.key.clone()));
+            }
+        }
         if !tenant.is_new {
             already_living(&mut things, &tenant.scope());
         }

@@ -5,10 +5,11 @@ pub mod compare;
 pub mod intent;
 pub mod order;
 pub mod placement;
+pub mod saved;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::resources::Kind;
 use crate::resources::model::{Condition, Desired, Key, Live, Place, Scope};
@@ -48,7 +49,7 @@ impl Intent {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     Create,
@@ -93,9 +94,11 @@ pub struct Change {
     pub live: Option<Live>,
     /// Indexes of the changes whose making must be done before this one is made, or where it only deletes, before that.
     pub after: Vec<usize>,
+    /// Indexes of the waits that must have ended well before that.
+    pub after_waits: Vec<usize>,
     /// Indexes of the changes that must be done before this one's old thing is deleted, or before what it takes away is.
     pub delete_after: Vec<usize>,
-    /// Indexes of the waits that must have ended well before that.
+    /// Indexes of the waits that must have ended well before this one's old thing is deleted.
     pub delete_after_waits: Vec<usize>,
 }
 
@@ -124,6 +127,7 @@ impl Change {
             desired: None,
             live: None,
             after: Vec::new(),
+            after_waits: Vec::new(),
             delete_after: Vec::new(),
             delete_after_waits: Vec::new(),
         }

@@ -3,6 +3,8 @@
 //! A thing is made after all that it refers to. It is deleted after everything that still refers to it has been
 //! changed or deleted: who refers to whom is read off the live fields, which hold ids.
 //!
+//! A tenant that needs a thing of its tier needs it to work, also where it is there already and is only waited for.
+//!
 //! What works goes on working meanwhile: a thing is deleted after those of its kind in its scope that are made, changed or
 //! waited for. Tenants reach downstreams through two things, an endpoint and the rules of security groups: an endpoint is
 //! led elsewhere after paths have been opened there, and a path is closed after the endpoints work.
@@ -51,6 +53,9 @@ pub fn arrange(changes: &mut [Change], waits: &mut [Wait]) {
     for ((change, after), delete_after) in changes.iter_mut().zip(after).zip(delete_after) {
         change.after = after.into_iter().collect();
         change.delete_after = delete_after.into_iter().collect();
+        let needs = change.desired.as_ref().filter(|_| change.is_tenants()).map(Desired::needs).unwrap_or_default();
+        let is_needed = |wait: &Wait| !wait.desired.key.scope.is_tenant() && needs.contains(&wait.desired.key);
+        change.after_waits = (0..waits.len()).filter(|wait| is_needed(&waits[*wait])).collect();
         let is_before = |wait: &Wait| {
             let kind = wait.desired.key.kind;
             let takes_its_place = matches!(change.action, Action::Delete | Action::Replace) && change.subject == Subject::Resource(kind);

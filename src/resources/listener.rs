@@ -65,6 +65,10 @@ impl Resource for Listeners {
         Stage::Second
     }
 
+    fn found_through(&self) -> &'static [Kind] {
+        &[Kind::LoadBalancer]
+    }
+
     /// Every listener of our load balancers, and those of other teams that specs name. Their tags come later, together
     /// with those of rules and target groups.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {

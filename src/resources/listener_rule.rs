@@ -104,6 +104,10 @@ impl Resource for ListenerRules {
         Stage::Third
     }
 
+    fn found_through(&self) -> &'static [Kind] {
+        &[Kind::Listener, Kind::TargetGroup]
+    }
+
     /// Every rule, other people's too, of the listeners that were found: they take places, and requests. Their tags
     /// come later, together with those of listeners and target groups.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {

@@ -8,7 +8,7 @@ pub mod elb_tags;
 mod eventually;
 mod filters;
 pub mod foreign;
-mod idempotency;
+pub mod idempotency;
 pub mod internet_gateway;
 pub mod listener;
 pub mod listener_rule;
@@ -199,6 +199,11 @@ pub trait Resource: Send + Sync {
 
     fn stage(&self) -> Stage {
         Stage::First
+    }
+
+    /// Kinds without which things of this kind are not found.
+    fn found_through(&self) -> &'static [Kind] {
+        &[]
     }
 
     /// Whether things of this kind carry tags of their own; if not, their tags are their parent's.

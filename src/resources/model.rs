@@ -28,6 +28,8 @@ pub const OWNERSHIP: [&str; 4] = [TAG_TIER, TAG_CELL, TAG_INFRA_GROUP, TAG_RESOU
 pub const TAG_REVISION: &str = "tierctl:revision";
 /// On a service and a task definition: the hash of that revision's content.
 pub const TAG_CONTENT: &str = "tierctl:content";
+/// On what a saved plan has made: which plan that was. A run of it that was broken off goes on with these.
+pub const TAG_PLAN: &str = "tierctl:plan";
 
 /// An AWS account and Region: what one session can see.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -61,6 +61,10 @@ impl Resource for SecurityGroupRuleSets {
         const { &[Field::replace("group_id"), Field::replace("direction"), Field::update("rules").set()] }
     }
 
+    fn found_through(&self) -> &'static [Kind] {
+        &[Kind::SecurityGroup]
+    }
+
     fn is_tagged(&self) -> bool {
         false
     }

@@ -107,6 +107,10 @@ impl Resource for Services {
         Stage::Second
     }
 
+    fn found_through(&self) -> &'static [Kind] {
+        &[Kind::Cluster]
+    }
+
     /// Each cluster of ours is asked for the service that bears its tenant's name. With a service comes the Live of the
     /// task definition that it runs: without fields where the service's tags say what content that revision has, and
     /// described where they do not. One whose revisions have all been deregistered counts as gone, so that it is registered

@@ -69,6 +69,10 @@ impl Resource for TargetGroups {
         Stage::Second
     }
 
+    fn found_through(&self) -> &'static [Kind] {
+        &[Kind::Vpc, Kind::LoadBalancer]
+    }
+
     /// Those in the VPCs of the infra groups that are read, and whoever holds one of our names; in a narrow read only
     /// those of the tenants in question, by name. Their tags come later, together with those of listeners and rules.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {

@@ -46,6 +46,10 @@ impl Resource for TargetSets {
         Stage::Last
     }
 
+    fn found_through(&self) -> &'static [Kind] {
+        &[Kind::Cluster, Kind::TargetGroup]
+    }
+
     fn is_tagged(&self) -> bool {
         false
     }

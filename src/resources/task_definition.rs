@@ -101,6 +101,10 @@ impl Resource for TaskDefinitions {
         Stage::Second
     }
 
+    fn found_through(&self) -> &'static [Kind] {
+        &[Kind::Service]
+    }
+
     /// A revision is tagged as it is registered and never again: another revision has other tags.
     fn is_tagged(&self) -> bool {
         false

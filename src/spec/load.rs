@@ -38,6 +38,14 @@ pub struct Specs {
 }
 
 impl Specs {
+    /// The files that they stand in, each once, and whether it was given.
+    pub fn sources(&self) -> Vec<(&Source, bool)> {
+        let tiers = self.tiers.iter().map(|tier| (&tier.source, tier.given));
+        let all = tiers.chain(self.tenants.iter().map(|tenant| (&tenant.source, tenant.given)));
+        let mut seen = HashSet::new();
+        all.filter(|(source, _)| seen.insert(Arc::as_ptr(source))).map(|(source, given)| (&**source, given)).collect()
+    }
+
     pub fn tier(&self, name: &str) -> Option<&Loaded<TierSpec>> {
         self.tiers.iter().find(|tier| *tier.spec.tier == name)
     }
@@ -99,11 +107,16 @@ pub fn tiers_in(folder: &Path) -> BTreeSet<String> {
     candidates_in(&folder.join("tiers"), folder).into_iter().flat_map(|candidate| candidate.names).collect()
 }
 
-/// The same for texts that are in no file; the paths are only shown.
+/// Reads and checks texts that are in no file; the paths are only shown.
 pub fn load_texts(texts: impl IntoIterator<Item = (PathBuf, String)>) -> Specs {
+    load_kept(texts.into_iter().map(|(path, text)| (path, text, true)))
+}
+
+/// The same for texts of which it is known whether they were given or looked up.
+pub fn load_kept(texts: impl IntoIterator<Item = (PathBuf, String, bool)>) -> Specs {
     let mut reader = Reader::default();
-    for (path, text) in texts {
-        reader.source(&Arc::new(Source::new(path, text)));
+    for (path, text, given) in texts {
+        reader.source(&Arc::new(Source::new(path, text)), given);
     }
     reader.finish()
 }
@@ -157,13 +170,13 @@ impl Reader {
             return;
         }
         match read(place, shown) {
-            Ok(source) => self.source(&source),
+            Ok(source) => self.source(&source, true),
             Err(finding) => self.findings.push(*finding),
         }
     }
 
-    fn source(&mut self, source: &Arc<Source>) {
-        let (documents, findings) = documents(source, true);
+    fn source(&mut self, source: &Arc<Source>, given: bool) {
+        let (documents, findings) = documents(source, given);
         if !findings.is_empty() {
             self.broken_tiers.extend(tiers_mentioned(source));
         }

@@ -20,5 +20,6 @@ mod retired;
 mod rollouts;
 mod rows;
 mod running;
+mod saved_plans;
 mod scenes;
 mod strictness;

@@ -12,6 +12,7 @@ use proptest::test_runner::RngSeed;
 
 use crate::estate::{Facts, Group};
 use crate::plan::intent::{self, Leaver, Purpose};
+use crate::plan::saved::SavedPlan;
 use crate::plan::{self, Action, Plan};
 use crate::resources::Kind;
 use crate::resources::model::{Live, Place, Scope};
@@ -273,6 +274,11 @@ fn refusals(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
+/// What a saved plan refuses because it is not as it was.
+fn moved(plan: &Plan) -> Vec<String> {
+    refusals(plan).into_iter().filter(|refusal| refusal.contains("since the plan was made")).collect()
+}
+
 /// An account in which the estate stands, and somebody else's rule on one of its listeners.
 fn standing(specs: &Specs) -> Account {
     let mut account = Account::default();
@@ -365,6 +371,39 @@ proptest! {
             let of_tiers: Vec<String> = differing.into_iter().filter(|line| !expected(line)).collect();
             prop_assert_eq!(of_tiers, Vec::<String>::new());
         }
+    }
+
+    /// A saved plan has tiers and tenants in one: it ends where an apply and an onboarding would.
+    #[test]
+    fn tiers_and_tenants_may_go_in_one((before, after) in change(), seed in any::<u64>()) {
+        let (before, after) = (before.specs(), after.specs());
+        let mut account = standing(&before);
+        let mut choose = shuffled(seed);
+        for _ in 0..4 {
+            account.carry_out(&planned(&after, BOTH, &account.read()), ALL, &mut choose);
+        }
+        prop_assert_eq!(steps(&planned(&after, BOTH, &account.read())), Vec::<String>::new());
+    }
+
+    /// What was saved is what is carried out; and broken off anywhere, the same saved plan finishes.
+    #[test]
+    fn a_saved_plan_is_carried_out_as_it_was_saved((before, after) in change(), at in 0..60usize, seed in any::<u64>()) {
+        let (before, after) = (before.specs(), after.specs());
+        let mut account = standing(&before);
+        let plan = planned(&after, BOTH, &account.read());
+        let saved = SavedPlan::new(&plan, true, true, Vec::new());
+        let resume = |account: &Account| saved.resume(planned(&after, BOTH, &account.read()), &account.read(), "this");
+        let first = resume(&account);
+        prop_assert!(first.plan.does_the_same(&plan), "{:?} instead of {:?}", steps(&first.plan), steps(&plan));
+        prop_assert_eq!((first.done, first.left_out), (0, 0));
+        account.carry_out(&first.plan, at, shuffled(seed));
+        let second = resume(&account);
+        prop_assert_eq!(moved(&second.plan), Vec::<String>::new());
+        account.carry_out(&second.plan, ALL, shuffled(seed));
+        let third = resume(&account);
+        prop_assert_eq!(steps(&third.plan), Vec::<String>::new());
+        prop_assert_eq!(moved(&third.plan), Vec::<String>::new());
+        prop_assert_eq!(third.done, plan.steps().count());
     }
 
     /// Killed anywhere, a rerun finishes, and ends where it would have ended undisturbed.

@@ -1,0 +1,388 @@
+//! A plan that is kept, looked at by others and carried out later: what it was made of, and what it found.
+//!
+//! Kept are the specs, not the steps. To carry it out a plan is made anew, and of that one the changes that are the same
+//! go ahead: the same action, on a thing that is as it was, towards the same end. Whatever else has come up since is left
+//! alone, and whatever the kept plan counted on and is otherwise now is refused by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Action, Change, Plan, Subject};
+use crate::resources::model::{Desired, Fields, Id, Key, Live, Place, Scope, TAG_PLAN, TAG_PREFIX, Tags, reference};
+use crate::resources::{Kind, idempotency};
+
+/// Hexadecimal digits of a hash: 48 bits of SHA-256, for a field whose other values are not chosen to be the same.
+const HASH_LENGTH: usize = 12;
+
+/// A short hash of each field's value; of tags under `tags.<key>`, and of lists whose order means nothing one of each item,
+/// under `<field>/<hash>`.
+pub type Fingerprint = BTreeMap<String, String>;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlan {
+    /// Whether it is about tiers.
+    pub tier: bool,
+    /// Whether it is about tenants.
+    pub tenants: bool,
+    pub specs: Vec<SavedSpec>,
+    /// Where tenants go whose spec does not say so.
+    pub placements: Vec<SavedPlacement>,
+    pub changes: Vec<SavedChange>,
+    pub blocked: BTreeSet<SavedSubject>,
+}
+
+/// A file of specs as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedSpec {
+    pub path: String,
+    /// Whether it was named, rather than looked up for a tenant.
+    pub given: bool,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlacement {
+    pub tier: String,
+    pub tenant: String,
+    pub cell: String,
+    pub infra_group: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedChange {
+    pub action: Action,
+    pub kind: Kind,
+    pub name: String,
+    pub scope: Scope,
+    pub place: Place,
+    /// Id or ARN of the thing that is changed, replaced or deleted; null for one to be made.
+    pub id: Option<String>,
+    /// What that thing was found to be.
+    pub live: Fingerprint,
+    /// What there will be; empty where there will be nothing.
+    pub wanted: Fingerprint,
+}
+
+/// What a plan could not change.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedSubject {
+    pub subject: String,
+    pub scope: Scope,
+    pub name: String,
+}
+
+/// What of a saved plan can be carried out now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resumed {
+    /// Only its changes, or where some of them are refused, only those, each blocked with the reason.
+    pub plan: Plan,
+    /// Changes of the saved plan that are carried out already.
+    pub done: usize,
+    /// Changes that have come up since it was made.
+    pub left_out: usize,
+}
+
+impl SavedPlan {
+    pub fn new(plan: &Plan, tier: bool, tenants: bool, specs: Vec<SavedSpec>) -> Self {
+        let placed = plan.steps().map(|(_, change)| &change.scope).filter_map(|scope| {
+            let tenant = scope.tenant.clone()?;
+            Some(SavedPlacement { tier: scope.tier.clone(), tenant, cell: scope.cell.clone(), infra_group: scope.infra_group.clone() })
+        });
+        // What leaves one infra group and is made in another has two homes: its spec says which one it is to have.
+        let mut homes: BTreeMap<(String, String), BTreeSet<SavedPlacement>> = BTreeMap::new();
+        placed.for_each(|home| {
+            homes.entry((home.tier.clone(), home.tenant.clone())).or_default().insert(home);
+        });
+        let placements = homes.into_values().filter(|homes| homes.len() == 1).flatten().collect();
+        let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked).map(SavedSubject::of).collect();
+        let names = names(plan);
+        let changes = plan.steps().filter_map(|(_, change)| SavedChange::of(change, &names)).collect();
+        Self { tier, tenants, specs, placements, changes, blocked }
+    }
+
+    /// Holds it against a plan that was made now, from the same specs, and what exists now. `id` tells this saved plan from
+    /// others: what it makes bears it, so that a run that was broken off can go on.
+    pub fn resume(&self, now: Plan, live: &[Live], id: &str) -> Resumed {
+        let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+        for (index, change) in now.steps() {
+            by_key.entry(change.key().unwrap_or_else(|| unkeyed(change))).or_default().push(index);
+        }
+        let names = names(&now);
+        let (mut kept, mut known, mut moved, mut done) = (BTreeSet::new(), BTreeSet::new(), Vec::new(), 0);
+        for saved in &self.changes {
+            let candidates = by_key.get(&saved.key()).map(Vec::as_slice).unwrap_or_default();
+            let same_thing = |index: &&usize| now.changes[**index].live.as_ref().map(|live| &live.id) == saved.id.as_ref();
+            let candidate = candidates.iter().find(same_thing).or(candidates.first()).copied();
+            known.extend(candidate);
+            match candidate.map(|index| (index, saved.difference(&now.changes[index], &names, id))) {
+                Some((index, None)) => {
+                    kept.insert(index);
+                }
+                Some((_, Some(difference))) => moved.push((saved, difference)),
+                None if saved.is_done(live) => done += 1,
+                None => moved.push((saved, saved.obstacle(&now))),
+            }
+        }
+        let left_out = now.steps().filter(|(index, _)| !known.contains(index)).count();
+        for index in &kept {
+            let change = &now.changes[*index];
+            let before = change.after.iter().chain(&change.delete_after).find(|other| !kept.contains(other));
+            if let (Some(other), Some(saved)) = (before, self.changes.iter().find(|saved| Some(saved.key()) == change.key())) {
+                let other = &now.changes[*other];
+                let what = format!("{} {} of {}", other.subject.name(), other.name, other.scope);
+                moved.push((saved, format!("{what} has to be changed before, and the plan does not")));
+            }
+        }
+        let mut plan = if moved.is_empty() { self.only(now, &kept) } else { Plan { warnings: now.warnings, ..Plan::default() } };
+        let refused = moved.into_iter().map(|(saved, reason)| {
+            let reason = format!("since the plan was made: {reason}");
+            Change::blocked(Subject::Resource(saved.kind), &saved.scope, &saved.name, &saved.place, reason)
+        });
+        plan.add(refused.collect(), Vec::new());
+        let makes = |change: &&mut Change| matches!(change.action, Action::Create | Action::Replace);
+        for desired in plan.changes.iter_mut().filter(makes).filter_map(|change| change.desired.as_mut()) {
+            if desired.key.kind.resource().is_tagged() {
+                desired.tags.insert(TAG_PLAN.into(), id.into());
+            }
+        }
+        Resumed { plan, done, left_out }
+    }
+
+    /// The plan without what is not of this one.
+    fn only(&self, mut now: Plan, kept: &BTreeSet<usize>) -> Plan {
+        let keys: BTreeSet<Key> = self.changes.iter().map(SavedChange::key).collect();
+        let needed: BTreeSet<usize> = kept
+            .iter()
+            .flat_map(|index| now.changes[*index].after_waits.iter().chain(&now.changes[*index].delete_after_waits))
+            .copied()
+            .collect();
+        let waits: Vec<usize> =
+            (0..now.waits.len()).filter(|index| needed.contains(index) || keys.contains(&now.waits[*index].desired.key)).collect();
+        let is_kept = |index: usize, change: &Change| {
+            kept.contains(&index) || change.action == Action::Blocked && self.blocked.contains(&SavedSubject::of(change))
+        };
+        let changes: Vec<usize> = (0..now.changes.len()).filter(|index| is_kept(*index, &now.changes[*index])).collect();
+        now.changes = changes.iter().map(|index| now.changes[*index].clone()).collect();
+        now.waits = waits.iter().map(|index| now.waits[*index].clone()).collect();
+        // `add`, which comes next, says anew what comes before what.
+        now.unclaimed.clear();
+        now.unchanged = 0;
+        now
+    }
+}
+
+/// Our things by their ids.
+pub type Names<'a> = BTreeMap<&'a str, &'a Key>;
+
+fn names(plan: &Plan) -> Names<'_> {
+    // A role's ARN is known before the role is there, and nobody refers to targets, which have the ARN of their group.
+    let referred = plan.ids.iter().filter(|(key, _)| !matches!(key.kind, Kind::Role | Kind::Targets));
+    referred.map(|(key, id)| (id.as_str(), key)).collect()
+}
+
+/// Blocked changes alone have no key, and those are no steps.
+fn unkeyed(change: &Change) -> Key {
+    Key::new(&change.scope, Kind::Vpc, "")
+}
+
+impl SavedSubject {
+    fn of(change: &Change) -> Self {
+        Self { subject: change.subject.name().into(), scope: change.scope.clone(), name: change.name.clone() }
+    }
+}
+
+impl SavedChange {
+    fn of(change: &Change, names: &Names<'_>) -> Option<Self> {
+        let Subject::Resource(kind) = change.subject else { return None };
+        Some(Self {
+            action: change.action,
+            kind,
+            name: change.name.clone(),
+            scope: change.scope.clone(),
+            place: change.place.clone(),
+            id: change.live.as_ref().map(|live| live.id.clone()),
+            live: change.live.as_ref().map(|live| of_live(live, names, &sets(change.desired.as_ref()))).unwrap_or_default(),
+            wanted: change.desired.as_ref().map(|desired| of_desired(desired, names)).unwrap_or_default(),
+        })
+    }
+
+    fn key(&self) -> Key {
+        Key::new(&self.scope, self.kind, &self.name)
+    }
+
+    /// Why a change that a plan has now is not this one; nothing where it is.
+    fn difference(&self, now: &Change, names: &Names<'_>, id: &str) -> Option<String> {
+        let Some(current) = Self::of(now, names) else { return Some("it is no longer a change of a thing".into()) };
+        let wanted = differing(&self.wanted, &current.wanted);
+        if current.action != Action::Delete && !wanted.is_empty() {
+            return Some(format!("what it is to become has changed: {}", wanted.join(", ")));
+        }
+        if current.place != self.place {
+            return Some(format!("it is in {} now", current.place));
+        }
+        let made_by_this = now.live.as_ref().is_some_and(|live| live.tags.get(TAG_PLAN).is_some_and(|plan| plan == id));
+        match (self.action, current.action) {
+            // A run of this plan was broken off after it had made the thing, and before it was all that it should be.
+            (Action::Create | Action::Replace, Action::Update) if made_by_this => return None,
+            // Likewise: only the old one is left to delete.
+            (Action::Replace, Action::Delete) => {}
+            (before, after) if before != after => {
+                return Some(match (before, &now.live) {
+                    (Action::Create, Some(live)) => format!("{} has been made, and is not as the plan wants it", live.id),
+                    (_, None) => format!("{} is gone", self.id.as_deref().unwrap_or("it")),
+                    _ => format!("it was to {} it, and now it would have to {} it", verb(before), verb(after)),
+                });
+            }
+            _ => {}
+        }
+        if current.id != self.id {
+            return Some(match (&self.id, &current.id) {
+                (Some(before), Some(after)) => format!("{after} has taken the place of {before}"),
+                (Some(before), None) => format!("{before} is gone"),
+                (None, _) => format!("{} has been made", current.id.unwrap_or_default()),
+            });
+        }
+        // What has reached its end already is no obstacle: a run of this plan was broken off.
+        let pending: BTreeSet<&str> = now.fields.iter().map(|field| field_of(&field.path)).collect();
+        let is_of_spec = |key: &str| [&self.live, &self.wanted].iter().any(|known| known.contains_key(&format!("tags.{key}")));
+        let found = now.live.as_ref().map(|live| of_live(live, names, &is_of_spec)).unwrap_or_default();
+        let has_arrived = |entry: &&String| {
+            let is_wanted = self.wanted.keys().any(|wanted| field_of(wanted) == field_of(entry));
+            let is_there = found.get(*entry) == self.wanted.get(*entry);
+            current.action == Action::Update && is_wanted && (is_there || !pending.contains(field_of(entry)))
+        };
+        let live = fields(different(&self.live, &found).filter(|entry| !has_arrived(entry)));
+        (!live.is_empty()).then(|| format!("{} has been changed: {}", current.id.unwrap_or_default(), live.join(", ")))
+    }
+
+    /// Whether nothing is left to do.
+    fn is_done(&self, live: &[Live]) -> bool {
+        let mut ours = live.iter().filter(|live| live.kind == self.kind);
+        match self.action {
+            Action::Delete => !ours.any(|live| Some(&live.id) == self.id.as_ref()),
+            _ => ours.any(|live| live.place == self.place && live.owner() == Some(self.key()) && !self.is_undone(live)),
+        }
+    }
+
+    /// Whether what a replacement was to put an end to is all that there is.
+    fn is_undone(&self, live: &Live) -> bool {
+        self.action == Action::Replace && Some(&live.id) == self.id.as_ref()
+    }
+
+    /// Why there is no such change any more.
+    fn obstacle(&self, now: &Plan) -> String {
+        let blocked = now.changes.iter().filter(|change| change.action == Action::Blocked);
+        let group = self.scope.without_tenant();
+        let about_this = blocked.filter(|change| match change.subject {
+            Subject::Resource(_) => change.key() == Some(self.key()),
+            Subject::Tenant => {
+                change.scope == self.scope || change.scope.tenant == self.scope.tenant && change.scope.tier == self.scope.tier
+            }
+            Subject::InfraGroup => change.scope.without_tenant() == group,
+        });
+        let reason = about_this.filter_map(|change| change.reason.clone()).next();
+        reason.unwrap_or_else(|| match &self.id {
+            Some(id) => format!("{id} is gone, or nothing has to be done about it any more"),
+            None => "it cannot be made any more".into(),
+        })
+    }
+}
+
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Update => "change",
+        Action::Replace => "replace",
+        Action::Delete => "delete",
+        Action::Blocked => "leave",
+    }
+}
+
+/// Names of the fields that are not the same in both.
+pub fn differing(one: &Fingerprint, other: &Fingerprint) -> Vec<String> {
+    fields(different(one, other))
+}
+
+fn different<'a>(one: &'a Fingerprint, other: &'a Fingerprint) -> impl Iterator<Item = &'a String> {
+    let entries: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    entries.into_iter().filter(|entry| one.get(*entry) != other.get(*entry))
+}
+
+fn fields<'a>(entries: impl Iterator<Item = &'a String>) -> Vec<String> {
+    entries.map(|entry| field_of(entry).to_string()).collect::<BTreeSet<String>>().into_iter().collect()
+}
+
+/// Fields of a live thing that are compared with specs, and of its tags ours and those that the spec sets.
+pub fn of_live(live: &Live, names: &Names<'_>, is_of_spec: &dyn Fn(&str) -> bool) -> Fingerprint {
+    let is_ours = |key: &str| key.starts_with(TAG_PREFIX) && key != TAG_PLAN || is_of_spec(key);
+    let tags = live.tags.iter().filter(|(key, _)| is_ours(key));
+    of(live.kind, &named(&live.fields, names), tags.map(|(key, value)| (key.clone(), value.clone())).collect())
+}
+
+/// Whether a spec sets a tag.
+pub fn sets(desired: Option<&Desired>) -> impl Fn(&str) -> bool {
+    move |key| desired.is_some_and(|desired| desired.tags.contains_key(key))
+}
+
+/// The lowest free priority is taken when a rule is made: which one that is may change until then. And what stands by now
+/// has an id where the plan before had its name.
+fn of_desired(desired: &Desired, names: &Names<'_>) -> Fingerprint {
+    // These follow from the fields, once they are known.
+    let derived = desired.key.kind.resource().derived_tags(&desired.fields);
+    let tags = desired.tags.iter().filter(|(key, _)| !derived.contains_key(*key));
+    let tags = tags.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut fingerprint = of(desired.key.kind, &named(&desired.fields, names), tags);
+    if desired.key.kind == Kind::ListenerRule {
+        fingerprint.remove("priority");
+    }
+    fingerprint
+}
+
+fn of(kind: Kind, fields: &Fields, tags: Tags) -> Fingerprint {
+    let mut fingerprint = Fingerprint::new();
+    for field in kind.resource().fields() {
+        match fields.get(field.name) {
+            Some(Value::Array(items)) if field.is_set => {
+                fingerprint.extend(items.iter().map(hash).map(|item| (format!("{}/{item}", field.name), item)));
+            }
+            Some(value) => drop(fingerprint.insert(field.name.to_string(), hash(value))),
+            None => {}
+        }
+    }
+    fingerprint.extend(tags.into_iter().map(|(key, value)| (format!("tags.{key}"), hash(&Value::String(value)))));
+    fingerprint
+}
+
+fn named(fields: &Fields, names: &Names<'_>) -> Fields {
+    fields.iter().map(|(name, value)| (name.clone(), by_name(value, names))).collect()
+}
+
+/// A value with every id of our things in the form of a reference.
+fn by_name(value: &Value, names: &Names<'_>) -> Value {
+    match value {
+        Value::String(text) => names.get(text.as_str()).map_or_else(|| value.clone(), |key| json!(Id::Of((*key).clone()))),
+        Value::Array(items) => items.iter().map(|item| by_name(item, names)).collect(),
+        Value::Object(_) if reference(value).is_some() => value.clone(),
+        Value::Object(items) => Value::Object(items.iter().map(|(key, item)| (key.clone(), by_name(item, names))).collect()),
+        other => other.clone(),
+    }
+}
+
+/// The field that a path or an entry of a fingerprint is about: `policy` of `policy.Statement`, and a tag as a whole.
+fn field_of(path: &str) -> &str {
+    match path.starts_with("tags.") {
+        true => path,
+        false => path.split(['.', '[', '/']).next().unwrap_or(path),
+    }
+}
+
+fn hash(value: &Value) -> String {
+    idempotency::hex(value.to_string().as_bytes(), HASH_LENGTH)
+}
