@@ -321,7 +321,9 @@ fn fields<'a>(entries: impl Iterator<Item = &'a String>) -> Vec<String> {
 
 /// Fields of a live thing that are compared with specs, and of its tags ours and those that the spec sets.
 pub fn of_live(live: &Live, names: &Names<'_>, is_of_spec: &dyn Fn(&str) -> bool) -> Fingerprint {
-    let is_ours = |key: &str| key.starts_with(TAG_PREFIX) && key != TAG_PLAN || is_of_spec(key);
+    // A part has the tags of its whole, which change with that.
+    let is_tagged = live.kind.resource().is_tagged();
+    let is_ours = |key: &str| key.starts_with(TAG_PREFIX) && key != TAG_PLAN || is_tagged && is_of_spec(key);
     let tags = live.tags.iter().filter(|(key, _)| is_ours(key));
     of(live.kind, &named(&live.fields, names), tags.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
