@@ -66,7 +66,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 struct Global {
-    /// Form of the output: text to read, or JSON for programs
+    /// Form of the output: text to read, JSON for programs, Markdown for a comment
     #[arg(long, global = true, value_enum, default_value = "text")]
     format: Format,
     /// Colours: `auto` means on a terminal, and not where NO_COLOR is set
@@ -146,7 +146,7 @@ impl Context {
         if specs.findings.has_errors() {
             return Err(Failure::Specs(std::mem::take(&mut specs.findings)));
         }
-        if !specs.findings.is_empty() && self.terminal.format == Format::Text {
+        if !specs.findings.is_empty() && self.terminal.format != Format::Json {
             self.terminal.say(&crate::report::diagnostics::render(&specs.findings, self.terminal.error_paint().color));
         }
         Ok(specs)
@@ -242,6 +242,9 @@ fn time_scale() -> Result<f64, Failure> {
 }
 
 async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+    if context.terminal.format == Format::Markdown && !matches!(command, Command::Plan(_)) {
+        return Err(Failure::usage("only a plan has a form in Markdown", "use `tierctl plan --format markdown`, or another --format"));
+    }
     match command {
         Command::Validate(arguments) => validate::run(context, &arguments),
         Command::Plan(arguments) => plan::run(context, &arguments).await,

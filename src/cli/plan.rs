@@ -7,7 +7,7 @@ use crate::aws::Access;
 use crate::plan::Plan;
 use crate::plan::intent::{self, Purpose};
 use crate::plan::saved::{SavedPlan, SavedSpec};
-use crate::report::{calls_text, plan_json, plan_text};
+use crate::report::{calls_text, plan_json, plan_markdown, plan_text};
 use crate::spec::Specs;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -33,6 +33,9 @@ pub(super) struct Arguments {
     /// Also save the plan to this file, for `tierctl apply --plan`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Longest Markdown, in bytes: details are cut, and deletions never. GitHub takes 65,536 characters
+    #[arg(long, value_name = "BYTES", default_value_t = 60_000)]
+    max_bytes: usize,
     /// End with exit code 2 if changes are pending
     #[arg(long)]
     detailed_exitcode: bool,
@@ -52,6 +55,10 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     };
     match context.terminal.format {
         Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(calls)))?,
+        Format::Markdown => {
+            let page = plan_markdown::render(&planned.plan, &planned.notes, arguments.max_bytes);
+            context.terminal.print(&page)?;
+        }
         Format::Text => {
             context.terminal.print(&plan_text::render(&planned.plan, &context.terminal.paint(), &planned.notes))?;
             if context.terminal.verbose {

@@ -14,6 +14,8 @@ const PIPE_WIDTH: usize = 120;
 pub enum Format {
     Text,
     Json,
+    /// for a comment on a pull request (`plan` only)
+    Markdown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -89,7 +91,7 @@ impl Terminal {
 
     /// As `say`, where text is what was asked for.
     pub fn note(&self, text: &str) {
-        if self.format == Format::Text {
+        if self.format != Format::Json {
             self.say(text);
         }
     }
@@ -100,7 +102,7 @@ impl Terminal {
             Failure::Specs(findings) => {
                 match self.format {
                     Format::Json => self.say(&format!("{:#}", diagnostics::to_json(findings))),
-                    Format::Text => self.say(&diagnostics::render(findings, self.error_paint().color)),
+                    Format::Text | Format::Markdown => self.say(&diagnostics::render(findings, self.error_paint().color)),
                 }
                 return;
             }
@@ -115,7 +117,7 @@ impl Terminal {
                 }
                 self.say(&format!("{:#}", json!({ "errors": [error] })));
             }
-            Format::Text => {
+            Format::Text | Format::Markdown => {
                 let bold = |text: &str, color: anstyle::AnsiColor| match self.error_paint().color {
                     true => {
                         let style = anstyle::Style::new().bold().fg_color(Some(color.into()));

@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
             }
             context.terminal.print_json(&report)?;
         }
-        Format::Text => {
+        Format::Text | Format::Markdown => {
             if !specs.findings.is_empty() {
                 context.terminal.say(&diagnostics::render(&specs.findings, context.terminal.error_paint().color));
             }

@@ -32,7 +32,7 @@ pub(super) async fn carry_out_planned(
 ) -> Result<Exit, Failure> {
     let (terminal, calls) = (&context.terminal, &context.calls);
     let Planned { mut plan, notes, sessions, requests, saved, .. } = planned;
-    if terminal.format == Format::Text {
+    if terminal.format != Format::Json {
         unread_is_fine(terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes)))?;
     }
     let steps = plan.steps().count();
@@ -68,7 +68,7 @@ pub(super) async fn carry_out_planned(
     };
     match terminal.format {
         Format::Json => unread_is_fine(terminal.print_json(&outcome_json::render(&outcome, &plan, &run_info(calls))))?,
-        Format::Text => {
+        Format::Text | Format::Markdown => {
             unread_is_fine(terminal.print(&outcome_text::render(&outcome, plan.summary().blocked, &terminal.paint())))?;
             if terminal.verbose {
                 terminal.say(&calls_text::render(&calls.by_action(), &terminal.error_paint()));

@@ -1,4 +1,4 @@
-//! Plans, progress and results as text and JSON. Pure: everything here returns what is to be printed.
+//! Plans, progress and results as text, JSON and Markdown. Pure: everything here returns what is to be printed.
 
 pub mod calls_text;
 pub mod diagnostics;
@@ -6,6 +6,7 @@ pub mod outcome_json;
 pub mod outcome_text;
 mod paint;
 pub mod plan_json;
+pub mod plan_markdown;
 pub mod plan_text;
 pub mod status;
 #[cfg(test)]

@@ -31,13 +31,18 @@ const FEW: usize = 2;
 
 pub fn render(plan: &Plan, paint: &Paint, notes: &PlanNotes) -> String {
     let mut page = Page { paint, text: String::new(), names_unknown: false };
-    for (scope, group) in groups(plan) {
-        page.group(&scope, &group, notes);
-    }
+    page.changes_of(plan, notes);
     page.waits(plan);
     page.unclaimed(plan);
     page.warnings(plan);
     page.counts(plan);
+    page.text
+}
+
+/// The changes alone.
+pub(super) fn changes(plan: &Plan, paint: &Paint, notes: &PlanNotes) -> String {
+    let mut page = Page { paint, text: String::new(), names_unknown: false };
+    page.changes_of(plan, notes);
     page.text
 }
 
@@ -74,6 +79,12 @@ impl Page<'_> {
 
     fn blank(&mut self) {
         self.text.push('\n');
+    }
+
+    fn changes_of(&mut self, plan: &Plan, notes: &PlanNotes) {
+        for (scope, group) in groups(plan) {
+            self.group(&scope, &group, notes);
+        }
     }
 
     fn group(&mut self, scope: &Scope, group: &Group<'_>, notes: &PlanNotes) {

@@ -59,6 +59,20 @@ fn tier_and_tenants_are_made_as_reviewed_and_a_rerun_has_nothing_to_do() {
 }
 
 #[test]
+fn a_plan_in_markdown_for_a_comment() {
+    let project = Project::new();
+    applied_tier(&project);
+    tenant_of(&project, "test", "acme", "route: {path: [\"/a@team\"]}");
+    let page = project.run(&["plan", "--format", "markdown"]).ended(0);
+    assert!(page.stdout.starts_with("### tierctl plan: Can be carried out\n\n| create | change |"), "{}", page.stdout);
+    assert!(page.stdout.contains("| create | `listener_rule` | tenant `acme` |"), "{}", page.stdout);
+    assert_eq!(page.stdout, project.run(&["plan", "--format", "markdown"]).ended(0).stdout, "the same bytes for the same plan");
+    let short = project.run(&["plan", "--format", "markdown", "--max-bytes", "1500"]).ended(0);
+    assert!(short.stdout.len() <= 1500 && short.stdout.contains("*Cut: the details of 1 infra group."), "{}", short.stdout);
+    project.run(&["status", "--format", "markdown"]).ended(1).says("only a plan has a form in Markdown");
+}
+
+#[test]
 fn what_moved_is_refused_by_name_and_nothing_is_written() {
     let project = Project::new();
     let account = lived_in_tier(&project);
