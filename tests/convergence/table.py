@@ -23,13 +23,13 @@ TITLES = {
 
 
 def rows(results: Iterable[Result]) -> list[tuple[str, str, int, int]]:
-    """Part, scenario, how many cases, how many of them converged; in the order in which they were run."""
+    """Part, scenario, how many cases, how many of them converged; the parts in their order."""
     counted: dict[tuple[str, str], list[int]] = {}
     for result in results:
         row = counted.setdefault((result.case.part, result.case.scenario), [0, 0])
         row[0] += 1
         row[1] += result.converged
-    order = sorted(counted, key=lambda key: PARTS.index(key[0]))
+    order = sorted(counted, key=lambda key: (PARTS.index(key[0]), key[1]))
     return [(part, scenario, *counted[part, scenario]) for part, scenario in order]  # type: ignore[misc]
 
 
