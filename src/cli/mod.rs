@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::aws::Calls;
+use crate::plan::Limits;
 use crate::spec::{self, Specs};
 use failure::{Exit, Failure};
 use signals::Signals;
@@ -107,6 +108,23 @@ enum Command {
     Man(completions::ManArguments),
 }
 
+/// How much may be done before somebody has to look closer: more is blocked, with exit code 3.
+#[derive(Debug, Clone, Args)]
+struct LimitOptions {
+    /// Most things that may be deleted or replaced
+    #[arg(long, value_name = "N")]
+    max_deletes: Option<usize>,
+    /// Most tenants that may be changed, or whose tier may be changed under them
+    #[arg(long, value_name = "N")]
+    max_tenants: Option<usize>,
+}
+
+impl LimitOptions {
+    fn limits(&self) -> Limits {
+        Limits { deletes: self.max_deletes, tenants: self.max_tenants }
+    }
+}
+
 /// Flags of the commands that write.
 #[derive(Debug, Clone, Args)]
 struct WriteOptions {
@@ -119,6 +137,8 @@ struct WriteOptions {
     /// End as soon as AWS has accepted every request, and wait only for what has to work before something is deleted
     #[arg(long)]
     no_wait: bool,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 /// What every command gets.

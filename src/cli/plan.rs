@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
-use super::{Context, plan_file, planning, write};
+use super::{Context, LimitOptions, plan_file, planning, write};
 use crate::aws::Access;
 use crate::plan::Plan;
 use crate::plan::intent::{self, Purpose};
@@ -36,6 +36,8 @@ pub(super) struct Arguments {
     /// Longest Markdown, in bytes: details are cut, and deletions never. GitHub takes 65,536 characters
     #[arg(long, value_name = "BYTES", default_value_t = 60_000)]
     max_bytes: usize,
+    #[command(flatten)]
+    limits: LimitOptions,
     /// End with exit code 2 if changes are pending
     #[arg(long)]
     detailed_exitcode: bool,
@@ -48,11 +50,12 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let has_tenants = arguments.paths.is_empty() || !specs.tenants.is_empty();
     let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: has_tenants && arguments.only != Some(Only::Tier) };
     let calls = &context.calls;
-    let planned = planning::plan(context, &subjects, purpose, Access::Read).await?;
+    let mut planned = planning::plan(context, &subjects, purpose, Access::Read).await?;
     let saved = match &arguments.out {
         Some(path) => Some((path, save(context, path, &specs, purpose, &planned.plan)?)),
         None => None,
     };
+    planned.plan.exceeded = arguments.limits.limits().exceeded_by(&planned.plan);
     match context.terminal.format {
         Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(calls)))?,
         Format::Markdown => {

@@ -32,8 +32,16 @@ pub(super) async fn carry_out_planned(
 ) -> Result<Exit, Failure> {
     let (terminal, calls) = (&context.terminal, &context.calls);
     let Planned { mut plan, notes, sessions, requests, saved, .. } = planned;
+    plan.exceeded = options.limits.limits().exceeded_by(&plan);
     if terminal.format != Format::Json {
         unread_is_fine(terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes)))?;
+    }
+    if !plan.exceeded.is_empty() {
+        if terminal.format == Format::Json {
+            unread_is_fine(terminal.print_json(&outcome_json::render(&Outcome::default(), &plan, &run_info(calls))))?;
+        }
+        terminal.note("Nothing has been changed. If this is meant, allow more, or do less at once.");
+        return Ok(Exit::Blocked);
     }
     let steps = plan.steps().count();
     if options.no_wait && steps == 0 {

@@ -149,6 +149,7 @@ impl<'a> Calculation<'a> {
             State::Unknown => None,
         });
         self.plan.ids = ids.collect();
+        self.plan.tenants = self.tenants;
         self.plan
     }
 

@@ -161,6 +161,36 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// Ids of live things that changes refer to.
     pub ids: BTreeMap<Key, String>,
+    /// Tenants that live in each infra group and stay.
+    pub tenants: BTreeMap<Scope, BTreeSet<String>>,
+    /// In what it does more than it may.
+    pub exceeded: Vec<String>,
+}
+
+/// How much a plan may do before somebody has to look closer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Things that are deleted or replaced.
+    pub deletes: Option<usize>,
+    /// Tenants of which something is changed, or under which something of their tier is.
+    pub tenants: Option<usize>,
+}
+
+impl Limits {
+    /// Why a plan does too much; nothing where it does not.
+    pub fn exceeded_by(&self, plan: &Plan) -> Vec<String> {
+        let summary = plan.summary();
+        let (removed, affected) = (summary.delete + summary.replace, plan.affected_tenants().len());
+        let over = |limit: Option<usize>, number: usize| limit.filter(|limit| number > *limit);
+        let deletes = over(self.deletes, removed).map(|limit| {
+            format!("{} would be deleted or replaced, and --max-deletes allows {limit}", calculate::count(removed, "thing", "things"))
+        });
+        let tenants = over(self.tenants, affected).map(|limit| {
+            let tenants = calculate::count(affected, "tenant", "tenants");
+            format!("{tenants} would be changed, or have what they depend on changed, and --max-tenants allows {limit}")
+        });
+        deletes.into_iter().chain(tenants).collect()
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -199,12 +229,32 @@ impl Plan {
         let is_blocked = |change: &Change| {
             change.action == Action::Blocked || change.action == Action::Update && change.live.as_ref().is_some_and(waits_for_others)
         };
-        self.changes.iter().any(is_blocked) || self.waits.iter().any(|wait| waits_for_others(&wait.live))
+        !self.exceeded.is_empty() || self.changes.iter().any(is_blocked) || self.waits.iter().any(|wait| waits_for_others(&wait.live))
     }
 
     /// The changes that can be carried out.
     pub fn steps(&self) -> impl Iterator<Item = (usize, &Change)> {
         self.changes.iter().enumerate().filter(|(_, change)| change.action != Action::Blocked)
+    }
+
+    /// How many tenants live where a change of their tier is made.
+    pub fn dependents(&self, change: &Change) -> Option<usize> {
+        (!change.is_tenants()).then(|| self.tenants.get(&change.scope).map_or(0, BTreeSet::len))
+    }
+
+    /// Tenants of which something is changed, and those that live where something of their tier is changed or goes. What the
+    /// tier gets in addition changes nothing for them.
+    fn affected_tenants(&self) -> BTreeSet<Scope> {
+        let mut affected = BTreeSet::new();
+        for (_, change) in self.steps() {
+            if change.is_tenants() {
+                affected.insert(change.scope.clone());
+            } else if change.action != Action::Create {
+                let here = self.tenants.get(&change.scope).into_iter().flatten();
+                affected.extend(here.map(|tenant| change.scope.with_tenant(tenant)));
+            }
+        }
+        affected
     }
 
     /// Whether anything goes.

@@ -18,6 +18,7 @@ pub fn render(outcome: &Outcome, plan: &Plan, run: &RunInfo) -> Value {
         "held": undone(&outcome.held),
         "not_started": undone(&outcome.not_started),
         "blocked": blocked.map(plan_json::change).collect::<Vec<_>>(),
+        "exceeded": plan.exceeded,
         "warnings": plan.warnings,
         "interrupted": outcome.interrupted,
         "run": run.to_json(),

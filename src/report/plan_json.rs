@@ -10,12 +10,20 @@ pub fn render(plan: &Plan, run: &RunInfo) -> Value {
     json!({
         "format_version": FORMAT_VERSION,
         "summary": plan.summary(),
-        "changes": plan.changes.iter().map(change).collect::<Vec<_>>(),
+        "changes": plan.changes.iter().map(|one| with_dependents(one, plan)).collect::<Vec<_>>(),
         "unclaimed": unclaimed(plan),
         "waits": waits(plan),
+        "exceeded": plan.exceeded,
         "warnings": plan.warnings,
         "run": run.to_json(),
     })
+}
+
+/// A change, and how many tenants depend on what it is about; null for a tenant's own.
+fn with_dependents(one: &Change, plan: &Plan) -> Value {
+    let mut entry = change(one);
+    entry["dependents"] = json!(plan.dependents(one));
+    entry
 }
 
 pub(super) fn change(change: &Change) -> Value {

@@ -38,7 +38,7 @@ pub fn render(plan: &Plan, notes: &PlanNotes, max_bytes: usize) -> String {
         })
     };
     // Every table comes before any details.
-    let tables: Vec<Option<String>> = groups.values().map(|changes| take(table(changes))).collect();
+    let tables: Vec<Option<String>> = groups.values().map(|changes| take(table(plan, changes))).collect();
     let tail = take(tail(plan)).unwrap_or_default();
     let details: Vec<Option<String>> = groups.iter().map(|(scope, changes)| take(details(plan, scope, changes, notes))).collect();
     let mut cut = 0;
@@ -68,6 +68,7 @@ fn head(plan: &Plan) -> String {
     let summary = plan.summary();
     let mut page = String::new();
     let verdict = match (plan.has_steps(), plan.is_blocked()) {
+        _ if !plan.exceeded.is_empty() => "Blocked: more than is allowed",
         (false, false) => "No changes",
         (true, false) => "Can be carried out",
         (false, true) => "Blocked",
@@ -77,6 +78,7 @@ fn head(plan: &Plan) -> String {
     page.push_str("| create | change | replace | delete | unchanged | blocked |\n|---:|---:|---:|---:|---:|---:|\n");
     let counts = [summary.create, summary.update, summary.replace, summary.delete, summary.unchanged, summary.blocked];
     page.push_str(&format!("| {} |\n\n", counts.map(|count| count.to_string()).join(" | ")));
+    page.extend(plan.exceeded.iter().map(|exceeded| format!("**Too much:** {}.\n\n", text(exceeded))));
     let mut list = |title: &str, is_of: &dyn Fn(&Change) -> bool| {
         let lines: Vec<String> = plan.changes.iter().filter(|change| is_of(change)).map(line).collect();
         if !lines.is_empty() {
@@ -115,7 +117,12 @@ struct Row {
     what: String,
 }
 
-fn table(changes: &[&Change]) -> String {
+fn table(plan: &Plan, changes: &[&Change]) -> String {
+    let dependents = changes.iter().find_map(|change| plan.dependents(change)).filter(|number| *number > 0);
+    let tier = match dependents {
+        Some(number) => format!("the tier of {}", count(number, "tenant", "tenants")),
+        None => "the tier".to_string(),
+    };
     let mut rows: BTreeMap<Row, Vec<&str>> = BTreeMap::new();
     for change in changes {
         let row = Row {
@@ -132,7 +139,7 @@ fn table(changes: &[&Change]) -> String {
         tenants.sort_unstable();
         tenants.dedup();
         let of = match tenants.as_slice() {
-            [] => "the tier".to_string(),
+            [] => tier.clone(),
             [one] => format!("tenant {}", code(one, true)),
             many => {
                 let named: Vec<String> = many.iter().take(TENANTS).map(|name| code(name, true)).collect();
@@ -190,7 +197,8 @@ fn cut(value: &str) -> String {
 
 /// The infra group's part of the plan as text.
 fn details(plan: &Plan, scope: &Scope, changes: &[&Change], notes: &PlanNotes) -> String {
-    let part = Plan { changes: changes.iter().map(|change| (*change).clone()).collect(), unchanged: 0, ..Plan::default() };
+    let changes_here = changes.iter().map(|change| (*change).clone()).collect();
+    let part = Plan { changes: changes_here, tenants: plan.tenants.clone(), ..Plan::default() };
     let text = plan_text::changes(&part, &Paint::plain(WIDTH), notes).replace(JOINT, " ");
     let fence = "`".repeat(longest_run(&text).max(2) + 1);
     let steps = plan.changes.iter().filter(|change| change.scope.without_tenant() == *scope).count();

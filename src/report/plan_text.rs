@@ -83,15 +83,20 @@ impl Page<'_> {
 
     fn changes_of(&mut self, plan: &Plan, notes: &PlanNotes) {
         for (scope, group) in groups(plan) {
-            self.group(&scope, &group, notes);
+            self.group(&scope, &group, plan, notes);
         }
     }
 
-    fn group(&mut self, scope: &Scope, group: &Group<'_>, notes: &PlanNotes) {
+    fn group(&mut self, scope: &Scope, group: &Group<'_>, plan: &Plan, notes: &PlanNotes) {
         let first = group.tier.first().or_else(|| group.tenants.values().next()?.first());
         let Some(place) = first.map(|change| &change.place) else { return };
         self.line(0, 2, &heading(scope, place));
         self.blank();
+        if let Some(dependents) = group.tier.first().and_then(|change| plan.dependents(change)).filter(|number| *number > 0) {
+            let depend = if dependents == 1 { "depends" } else { "depend" };
+            let line = format!("{} {depend} on what the tier has here", count(dependents, "tenant", "tenants"));
+            self.line(2, 4, &Phrase::new().words(tone::UPDATE, &line));
+        }
         if !group.tier.is_empty() {
             self.changes(2, &group.tier);
             self.blank();
@@ -416,6 +421,9 @@ impl Page<'_> {
         let belong = if tier == 1 { "belongs" } else { "belong" };
         let line = format!("{} {belong} to the tier (once per infra group), {tenants} to tenants.", count(tier, "step", "steps"));
         self.line(0, 2, &Phrase::new().words(tone::PLAIN, &line));
+        for exceeded in &plan.exceeded {
+            self.line(0, 2, &Phrase::new().unit(tone::BLOCKED, "Too much:").words(tone::PLAIN, &format!("{exceeded}.")));
+        }
         if summary.blocked > 0 {
             let rest = if plan.has_steps() { "; all else can go ahead" } else { "" };
             let line = format!("What is blocked (!) stays as it is until that is settled{rest}.");

@@ -4,6 +4,7 @@
 mod accounts;
 mod addresses;
 mod bed;
+mod blast_radius;
 mod calls;
 mod drift;
 mod examples;
