@@ -9,4 +9,5 @@ pub mod live;
 pub mod plan;
 pub mod report;
 pub mod resources;
+mod sha256;
 pub mod spec;

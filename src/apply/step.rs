@@ -76,7 +76,7 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
         check_owner(shared, &node, writer, live).await?;
     }
     if let Some(saved) = shared.saved.as_ref().filter(|_| node.verb != Verb::Await && !is_second_half) {
-        check_unmoved(shared, &node, saved, live.as_ref(), desired.as_ref(), &known).await?;
+        check_unmoved(shared, &node, writer, saved, live.as_ref(), desired.as_ref(), &known).await?;
     }
     if node.verb == Verb::Delete {
         let Some(live) = live else { return Ok(Ended::Done) };
@@ -176,23 +176,25 @@ async fn check_owner(shared: &Shared, node: &Node, writer: &Writer, live: &Live)
 }
 
 /// Fields that other steps of a run change on a thing before its own turn comes.
-const CHANGED_BY_OTHERS: &[(Kind, &str)] = &[(Kind::VpcEndpoint, "private_dns_enabled"), (Kind::RouteTable, "subnet_ids")];
+const CHANGED_BY_OTHER_STEPS: &[(Kind, &str)] = &[(Kind::VpcEndpoint, "private_dns_enabled"), (Kind::RouteTable, "subnet_ids")];
 
 /// Between the plan and its turn a thing may have been made, changed or deleted by others: that is not what was reviewed.
 async fn check_unmoved(
     shared: &Shared,
     node: &Node,
+    writer: &Writer,
     plan: &Saved,
     live: Option<&Live>,
     desired: Option<&Desired>,
     known: &BTreeSet<String>,
 ) -> Result<(), Ended> {
     // Revisions never change.
-    let request = plan.requests.iter().find(|request| request.scope.wants(&node.scope));
+    let request =
+        plan.requests.iter().find(|request| request.reader.place() == writer.reader().place() && request.scope.wants(&node.scope));
     let Some(request) = request.filter(|_| node.kind != Kind::TaskDefinition) else { return Ok(()) };
     let mut pause = Pause::new(shared, node);
     let found = loop {
-        match limited(shared, live::read_again(request, node.kind)).await {
+        match limited(shared, live::read_again(request, node.kind, &node.scope)).await {
             Ok(found) => break found,
             Err(error) => pause.after(error).await?,
         }
@@ -210,7 +212,7 @@ async fn check_unmoved(
     let Some(now) = found.iter().find(|other| other.id == live.id) else { return moved(format!("{} is gone", live.id)) };
     let of = |live| saved::of_live(live, &saved::Names::new(), &saved::sets(desired));
     let mut differing = saved::differing(&of(live), &of(now));
-    differing.retain(|field| !CHANGED_BY_OTHERS.contains(&(node.kind, field)));
+    differing.retain(|field| !CHANGED_BY_OTHER_STEPS.contains(&(node.kind, field)));
     match differing.is_empty() {
         true => Ok(()),
         false => moved(format!("{} has been changed: {}", live.id, differing.join(", "))),

@@ -85,9 +85,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
 /// Saves a plan with the specs that it was made of, and returns the file's SHA-256.
 fn save(context: &Context, path: &Path, specs: &Specs, purpose: Purpose, plan: &Plan) -> Result<String, Failure> {
     let Purpose::Plan { tier, tenants } = purpose else { return Err(Failure::usage("only a plan can be saved", "")) };
-    let specs = specs.sources().into_iter().map(|(source, given)| SavedSpec {
+    let specs = specs.sources().into_iter().map(|(source, looked_up)| SavedSpec {
         path: source.path.display().to_string(),
-        given,
+        looked_up,
         text: source.text.clone(),
     });
     plan_file::write(&context.current_folder.join(path), &SavedPlan::new(plan, tier, tenants, specs.collect()))

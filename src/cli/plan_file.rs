@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use crate::plan::saved::SavedPlan;
-use crate::resources::idempotency::hex;
+use crate::sha256::hex;
 
 const FORMAT: &str = "tierctl-plan";
 /// It changes when a plan of another version could not be carried out as it was meant.

@@ -85,7 +85,7 @@ pub(super) struct Planned {
 
 /// Plans again what a saved plan is about, and keeps of that what the saved plan has too.
 pub(super) async fn plan_saved(context: &Context, saved: &SavedPlan, id: &str, access: Access) -> Result<Planned, Failure> {
-    let texts = saved.specs.iter().map(|spec| (PathBuf::from(&spec.path), spec.text.clone(), spec.given));
+    let texts = saved.specs.iter().map(|spec| (PathBuf::from(&spec.path), spec.text.clone(), spec.looked_up.clone()));
     let mut specs = spec::load_kept(texts);
     if specs.findings.has_errors() {
         return Err(Failure::Specs(specs.findings));

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::Group;
 use crate::resources::Kind;
-use crate::resources::model::Desired;
+use crate::resources::model::{Desired, Scope};
 
 /// Characters of the hash: 40 bits, so that 1,000 names in an account collide once in two million accounts.
 const HASH_LENGTH: usize = 10;
@@ -35,7 +35,12 @@ pub fn of(desired: &Desired) -> Option<&str> {
 
 /// ECS cluster and task family: `<tier>-<cell>-<infra-group>-<tenant>`.
 pub fn cluster(group: Group<'_>, tenant: &str) -> String {
-    format!("{}-{}-{}-{tenant}", *group.tier.tier, *group.cell.name, *group.group.name)
+    cluster_of(&group.scope(), tenant)
+}
+
+/// The same for an infra group that is only known by its names.
+pub fn cluster_of(infra_group: &Scope, tenant: &str) -> String {
+    format!("{}-{}-{}-{tenant}", infra_group.tier, infra_group.cell, infra_group.infra_group)
 }
 
 pub fn log_group(group: Group<'_>) -> String {

@@ -6,8 +6,8 @@ use futures::future::{join_all, try_join_all};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::aws::{AwsError, Reader};
-use crate::estate::{Facts, ForeignListener};
-use crate::resources::model::{Condition, Key, Live, Place};
+use crate::estate::{Facts, ForeignListener, names};
+use crate::resources::model::{Condition, Key, Live, Place, Scope};
 use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, listener_rule, prefix_lists, service, task_definition};
 
 /// A place to read, and what for.
@@ -35,8 +35,8 @@ pub async fn read(requests: &[Request]) -> Result<Vec<Live>, AwsError> {
     Ok(live)
 }
 
-/// Reads one kind again, and what it is found through.
-pub async fn read_again(request: &Request, kind: Kind) -> Result<Vec<Live>, AwsError> {
+/// Reads what one kind has in a scope again, and what it is found through.
+pub async fn read_again(request: &Request, kind: Kind, of: &Scope) -> Result<Vec<Live>, AwsError> {
     let mut needed = vec![kind];
     let mut next = 0;
     while let Some(through) = needed.get(next).map(|kind| kind.resource().found_through()) {
@@ -46,9 +46,16 @@ pub async fn read_again(request: &Request, kind: Kind) -> Result<Vec<Live>, AwsE
     let mut scope = request.scope.clone();
     scope.without.extend(Kind::ALL.iter().filter(|other| !needed.contains(other)));
     scope.without.retain(|other| !needed.contains(other));
+    scope.infra_groups = Some([of.without_tenant()].into());
+    // Of the tier's own things a narrow read leaves out fields; of a tenant's none.
+    if let Some(tenant) = &of.tenant {
+        scope.tenants = Some([of.clone()].into());
+        scope.names.insert(Kind::Cluster, [names::cluster_of(of, tenant)].into());
+    }
+    let request = Request { reader: request.reader.clone(), scope };
     let mut found = match kind {
-        Kind::ListenerRule => read_place(&Request { scope, ..request.clone() }).await?,
-        _ => read_stages(&request.reader, &scope).await?,
+        Kind::ListenerRule => read_place(&request).await?,
+        _ => read_stages(&request.reader, &request.scope).await?,
     };
     found.retain(|live| live.kind == kind);
     Ok(found)

@@ -206,7 +206,9 @@ impl Intended {
         self.inherited.insert(scope, inherited(tenant.group, tier_part));
         let mut things = estate::of_tenant(tenant.group, tenant.tenant, facts);
         if awaits {
-            for thing in &mut things {
+            // All else of a tenant comes after one of these.
+            let is_first = |thing: &&mut Desired| matches!(thing.key.kind, Kind::Cluster | Kind::TargetGroup | Kind::TaskDefinition);
+            for thing in things.iter_mut().filter(is_first) {
                 thing.after.extend(tier_part.iter().map(|inherited| inherited.key.clone()));
             }
         }

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Action, Change, Plan, Subject};
+use super::{Action, Change, FieldChange, Plan, Subject, order};
+use crate::resources::Kind;
 use crate::resources::model::{Desired, Fields, Id, Key, Live, Place, Scope, TAG_PLAN, TAG_PREFIX, Tags, reference};
-use crate::resources::{Kind, idempotency};
+use crate::sha256;
 
 /// Hexadecimal digits of a hash: 48 bits of SHA-256, for a field whose other values are not chosen to be the same.
 const HASH_LENGTH: usize = 12;
@@ -39,8 +40,8 @@ pub struct SavedPlan {
 #[serde(deny_unknown_fields)]
 pub struct SavedSpec {
     pub path: String,
-    /// Whether it was named, rather than looked up for a tenant.
-    pub given: bool,
+    /// Where it was only looked up for tenants: the tiers that were meant.
+    pub looked_up: Option<Vec<String>>,
     pub text: String,
 }
 
@@ -112,34 +113,48 @@ impl SavedPlan {
     pub fn resume(&self, now: Plan, live: &[Live], id: &str) -> Resumed {
         let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
         for (index, change) in now.steps() {
-            by_key.entry(change.key().unwrap_or_else(|| unkeyed(change))).or_default().push(index);
+            if let Some(key) = change.key() {
+                by_key.entry(key).or_default().push(index);
+            }
         }
-        let names = names(&now);
-        let (mut kept, mut known, mut moved, mut done) = (BTreeSet::new(), BTreeSet::new(), Vec::new(), 0);
+        // Several things may go by one key: duplicates, and the old and the new one of a replacement.
+        let claimed: BTreeSet<(Key, &str)> = self.changes.iter().filter_map(|saved| Some((saved.key(), saved.id.as_deref()?))).collect();
+        let (names, present, barred) = (names(&now), Present::of(live), Barred::by(&now, &self.blocked));
+        let (mut kept, mut known, mut moved, mut done) = (BTreeMap::new(), BTreeSet::<usize>::new(), Vec::new(), 0);
         for saved in &self.changes {
+            let id_of = |index: &usize| now.changes[*index].live.as_ref().map(|live| live.id.as_str());
+            let is_same = |index: &&usize| id_of(index) == saved.id.as_deref();
+            let is_free = |index: &&usize| id_of(index).is_none_or(|id| !claimed.contains(&(saved.key(), id)));
             let candidates = by_key.get(&saved.key()).map(Vec::as_slice).unwrap_or_default();
-            let same_thing = |index: &&usize| now.changes[**index].live.as_ref().map(|live| &live.id) == saved.id.as_ref();
-            let candidate = candidates.iter().find(same_thing).or(candidates.first()).copied();
-            known.extend(candidate);
-            match candidate.map(|index| (index, saved.difference(&now.changes[index], &names, id))) {
-                Some((index, None)) => {
-                    kept.insert(index);
-                }
-                Some((_, Some(difference))) => moved.push((saved, difference)),
-                None if saved.is_done(live) => done += 1,
-                None => moved.push((saved, saved.obstacle(&now))),
+            let mine: Vec<usize> = match saved.action {
+                // Either half of it may be left.
+                Action::Replace => candidates.iter().filter(|index| is_same(index) || is_free(index)).copied().collect(),
+                Action::Delete => candidates.iter().find(is_same).into_iter().copied().collect(),
+                _ => candidates.iter().find(is_same).or_else(|| candidates.iter().find(is_free)).into_iter().copied().collect(),
+            };
+            known.extend(&mine);
+            if let Some(difference) = mine.iter().find_map(|index| saved.difference(&now.changes[*index], &names, id)) {
+                moved.push((saved, difference));
+            } else if !mine.is_empty() {
+                kept.extend(mine.into_iter().map(|index| (index, saved)));
+            } else if let Some(reason) = barred.reason(saved) {
+                moved.push((saved, reason));
+            } else if present.is_done(saved) {
+                done += 1;
+            } else {
+                let gone = saved.id.as_ref().map(|id| format!("{id} is gone, or nothing has to be done about it any more"));
+                moved.push((saved, gone.unwrap_or_else(|| "it cannot be made any more".into())));
             }
         }
         let left_out = now.steps().filter(|(index, _)| !known.contains(index)).count();
-        for index in &kept {
-            let change = &now.changes[*index];
-            let before = change.after.iter().chain(&change.delete_after).find(|other| !kept.contains(other));
-            if let (Some(other), Some(saved)) = (before, self.changes.iter().find(|saved| Some(saved.key()) == change.key())) {
-                let other = &now.changes[*other];
+        for (index, saved) in &kept {
+            let before = predecessors(&now, *index).find(|other| !kept.contains_key(other));
+            if let Some(other) = before.map(|other| &now.changes[other]) {
                 let what = format!("{} {} of {}", other.subject.name(), other.name, other.scope);
                 moved.push((saved, format!("{what} has to be changed before, and the plan does not")));
             }
         }
+        let kept: BTreeSet<usize> = kept.into_keys().collect();
         let mut plan = if moved.is_empty() { self.only(now, &kept) } else { Plan { warnings: now.warnings, ..Plan::default() } };
         let refused = moved.into_iter().map(|(saved, reason)| {
             let reason = format!("since the plan was made: {reason}");
@@ -187,9 +202,78 @@ fn names(plan: &Plan) -> Names<'_> {
     referred.map(|(key, id)| (id.as_str(), key)).collect()
 }
 
-/// Blocked changes alone have no key, and those are no steps.
-fn unkeyed(change: &Change) -> Key {
-    Key::new(&change.scope, Kind::Vpc, "")
+/// The changes without which another cannot be made: what makes or replaces something that it needs, and whoever has to let
+/// go of its old thing. That something else is changed in place by the way is no obstacle.
+fn predecessors(plan: &Plan, index: usize) -> impl Iterator<Item = usize> {
+    let change = &plan.changes[index];
+    let old = change.live.as_ref().map(|live| live.id.as_str()).unwrap_or_default();
+    let makes = |other: &&usize| {
+        let other = &plan.changes[**other];
+        matches!(other.action, Action::Create | Action::Replace) || other.subject == Subject::Resource(Kind::TaskDefinition)
+    };
+    let lets_go = move |other: &&usize| {
+        let other = &plan.changes[**other];
+        other.action != Action::Update || other.live.as_ref().is_some_and(|live| order::ids(&live.fields).contains(old))
+    };
+    change.after.iter().filter(makes).chain(change.delete_after.iter().filter(lets_go)).copied()
+}
+
+/// What exists, by whose it is and by id.
+struct Present<'a> {
+    ours: BTreeMap<Key, Vec<&'a Live>>,
+    ids: BTreeSet<(Kind, &'a str)>,
+}
+
+impl<'a> Present<'a> {
+    fn of(live: &'a [Live]) -> Self {
+        let mut ours: BTreeMap<Key, Vec<&Live>> = BTreeMap::new();
+        for (key, item) in live.iter().filter_map(|item| Some((item.owner()?, item))) {
+            ours.entry(key).or_default().push(item);
+        }
+        Self { ours, ids: live.iter().map(|item| (item.kind, item.id.as_str())).collect() }
+    }
+
+    /// Whether a change about which nothing is planned and nothing is blocked has been carried out.
+    fn is_done(&self, saved: &SavedChange) -> bool {
+        let there = || self.ours.get(&saved.key()).into_iter().flatten().filter(|live| live.place == saved.place);
+        match (saved.action, &saved.id) {
+            (Action::Delete, Some(id)) => !self.ids.contains(&(saved.kind, id.as_str())),
+            // What it was to put an end to is not all that there is.
+            (Action::Replace, Some(id)) => there().any(|live| live.id != *id),
+            _ => there().next().is_some(),
+        }
+    }
+}
+
+/// What a plan cannot do, and could when the saved one was made: the reasons.
+#[derive(Default)]
+struct Barred<'a> {
+    things: BTreeMap<Key, &'a str>,
+    /// By tier and tenant, wherever it was to be.
+    tenants: BTreeMap<(&'a str, &'a str), &'a str>,
+    infra_groups: BTreeMap<&'a Scope, &'a str>,
+}
+
+impl<'a> Barred<'a> {
+    fn by(plan: &'a Plan, before: &BTreeSet<SavedSubject>) -> Self {
+        let mut barred = Self::default();
+        let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked);
+        for change in blocked.filter(|change| !before.contains(&SavedSubject::of(change))) {
+            let reason = change.reason.as_deref().unwrap_or_default();
+            match (change.subject, &change.scope.tenant) {
+                (Subject::Resource(kind), _) => drop(barred.things.insert(Key::new(&change.scope, kind, &change.name), reason)),
+                (Subject::Tenant, Some(tenant)) => drop(barred.tenants.insert((&change.scope.tier, tenant), reason)),
+                _ => drop(barred.infra_groups.insert(&change.scope, reason)),
+            }
+        }
+        barred
+    }
+
+    fn reason(&self, saved: &SavedChange) -> Option<String> {
+        let of_tenant = || self.tenants.get(&(saved.scope.tier.as_str(), saved.scope.tenant.as_deref()?));
+        let of_group = || self.infra_groups.get(&saved.scope.without_tenant());
+        self.things.get(&saved.key()).or_else(of_tenant).or_else(of_group).map(|reason| reason.to_string())
+    }
 }
 
 impl SavedSubject {
@@ -230,7 +314,7 @@ impl SavedChange {
         let made_by_this = now.live.as_ref().is_some_and(|live| live.tags.get(TAG_PLAN).is_some_and(|plan| plan == id));
         match (self.action, current.action) {
             // A run of this plan was broken off after it had made the thing, and before it was all that it should be.
-            (Action::Create | Action::Replace, Action::Update) if made_by_this => return None,
+            (Action::Create | Action::Replace, Action::Update) if made_by_this && now.fields.iter().all(is_unfinished) => return None,
             // Likewise: only the old one is left to delete.
             (Action::Replace, Action::Delete) => {}
             (before, after) if before != after => {
@@ -261,38 +345,6 @@ impl SavedChange {
         let live = fields(different(&self.live, &found).filter(|entry| !has_arrived(entry)));
         (!live.is_empty()).then(|| format!("{} has been changed: {}", current.id.unwrap_or_default(), live.join(", ")))
     }
-
-    /// Whether nothing is left to do.
-    fn is_done(&self, live: &[Live]) -> bool {
-        let mut ours = live.iter().filter(|live| live.kind == self.kind);
-        match self.action {
-            Action::Delete => !ours.any(|live| Some(&live.id) == self.id.as_ref()),
-            _ => ours.any(|live| live.place == self.place && live.owner() == Some(self.key()) && !self.is_undone(live)),
-        }
-    }
-
-    /// Whether what a replacement was to put an end to is all that there is.
-    fn is_undone(&self, live: &Live) -> bool {
-        self.action == Action::Replace && Some(&live.id) == self.id.as_ref()
-    }
-
-    /// Why there is no such change any more.
-    fn obstacle(&self, now: &Plan) -> String {
-        let blocked = now.changes.iter().filter(|change| change.action == Action::Blocked);
-        let group = self.scope.without_tenant();
-        let about_this = blocked.filter(|change| match change.subject {
-            Subject::Resource(_) => change.key() == Some(self.key()),
-            Subject::Tenant => {
-                change.scope == self.scope || change.scope.tenant == self.scope.tenant && change.scope.tier == self.scope.tier
-            }
-            Subject::InfraGroup => change.scope.without_tenant() == group,
-        });
-        let reason = about_this.filter_map(|change| change.reason.clone()).next();
-        reason.unwrap_or_else(|| match &self.id {
-            Some(id) => format!("{id} is gone, or nothing has to be done about it any more"),
-            None => "it cannot be made any more".into(),
-        })
-    }
 }
 
 fn verb(action: Action) -> &'static str {
@@ -302,6 +354,19 @@ fn verb(action: Action) -> &'static str {
         Action::Replace => "replace",
         Action::Delete => "delete",
         Action::Blocked => "leave",
+    }
+}
+
+/// Whether a field is as AWS makes it, or a part of what it is to be: set by a later request than the one that makes the thing.
+fn is_unfinished(field: &FieldChange) -> bool {
+    let is_default = |rule: &Value| rule.get("protocol").and_then(Value::as_str) == Some("-1");
+    match (&field.before, &field.after) {
+        (Value::Null | Value::Bool(false), _) => true,
+        (Value::Array(before), Value::Array(after)) => before.iter().all(|item| after.contains(item) || is_default(item)),
+        (Value::Array(before), _) => before.is_empty(),
+        (Value::Object(before), _) => before.is_empty(),
+        (Value::String(before), _) => before.is_empty(),
+        _ => false,
     }
 }
 
@@ -386,5 +451,5 @@ fn field_of(path: &str) -> &str {
 }
 
 fn hash(value: &Value) -> String {
-    idempotency::hex(value.to_string().as_bytes(), HASH_LENGTH)
+    sha256::hex(value.to_string().as_bytes(), HASH_LENGTH)
 }

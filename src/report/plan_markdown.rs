@@ -22,35 +22,39 @@ const TENANTS: usize = 3;
 const VALUE: usize = 80;
 /// Width of the text in the details.
 const WIDTH: usize = 120;
+/// Stands for a table for which there is no room.
+const NO_TABLE: &str = "*Its table is too long for a comment.*\n\n";
 /// Kept free for the lines that say what was cut.
-const RESERVE: usize = 512;
+const RESERVE: usize = 256;
 
 /// At most `max_bytes` long, unless what has to be said takes more: the counts, what goes, and what is blocked.
 pub fn render(plan: &Plan, notes: &PlanNotes, max_bytes: usize) -> String {
-    let mut page = head(plan);
+    let head = head(plan);
     let groups = groups(plan);
     let headings: Vec<String> = groups.iter().map(|(scope, changes)| heading(scope, changes)).collect();
-    let mut left = max_bytes.saturating_sub(page.len() + headings.iter().map(String::len).sum::<usize>() + RESERVE);
+    let least: usize = headings.iter().map(|heading| heading.len() + NO_TABLE.len()).sum();
+    let mut left = max_bytes.saturating_sub(head.len() + least + RESERVE);
     let mut take = |text: String| {
-        (text.len() <= left).then(|| {
-            left -= text.len();
-            text
-        })
+        let fits = text.len() <= left;
+        left -= if fits { text.len() } else { 0 };
+        fits.then_some(text)
     };
-    // Every table comes before any details.
+    // Every table comes before any details, and what is no change before both.
+    let tail: Vec<Option<String>> = tail(plan).into_iter().map(&mut take).collect();
     let tables: Vec<Option<String>> = groups.values().map(|changes| take(table(plan, changes))).collect();
-    let tail = take(tail(plan)).unwrap_or_default();
-    let details: Vec<Option<String>> = groups.iter().map(|(scope, changes)| take(details(plan, scope, changes, notes))).collect();
-    let mut cut = 0;
+    let details: Vec<Option<String>> = groups.values().map(|changes| take(details(plan, changes, notes))).collect();
+    let cut = |parts: &[Option<String>]| parts.iter().filter(|part| part.is_none()).count();
+    let (lines, folded) = (cut(&tail), cut(&details));
+    let mut page = head;
     for ((heading, table), details) in headings.iter().zip(tables).zip(details) {
         page.push_str(heading);
-        page.push_str(table.as_deref().unwrap_or("*Its table is too long for a comment.*\n\n"));
-        cut += usize::from(details.is_none());
+        page.push_str(table.as_deref().unwrap_or(NO_TABLE));
         page.push_str(&details.unwrap_or_default());
     }
-    page.push_str(&tail);
-    if cut > 0 {
-        page.push_str(&format!("*Cut: the details of {}. `tierctl plan` shows all.*\n", count(cut, "infra group", "infra groups")));
+    page.extend(tail.into_iter().flatten());
+    let parts = [(folded, "the details of an infra group", "the details of so many infra groups"), (lines, "a note", "so many notes")];
+    for (number, one, many) in parts.into_iter().filter(|(number, _, _)| *number > 0) {
+        page.push_str(&format!("\n*Cut: {} ({number}). `tierctl plan` shows all.*\n", if number == 1 { one } else { many }));
     }
     page
 }
@@ -196,35 +200,34 @@ fn cut(value: &str) -> String {
 }
 
 /// The infra group's part of the plan as text.
-fn details(plan: &Plan, scope: &Scope, changes: &[&Change], notes: &PlanNotes) -> String {
+fn details(plan: &Plan, changes: &[&Change], notes: &PlanNotes) -> String {
     let changes_here = changes.iter().map(|change| (*change).clone()).collect();
     let part = Plan { changes: changes_here, tenants: plan.tenants.clone(), ..Plan::default() };
     let text = plan_text::changes(&part, &Paint::plain(WIDTH), notes).replace(JOINT, " ");
     let fence = "`".repeat(longest_run(&text).max(2) + 1);
-    let steps = plan.changes.iter().filter(|change| change.scope.without_tenant() == *scope).count();
-    let title = count(steps, "change", "changes");
+    let title = count(changes.len(), "change", "changes");
     format!("<details><summary>{title} in full</summary>\n\n{fence}text\n{}\n{fence}\n\n</details>\n\n", text.trim_end())
 }
 
-/// What is no change: waits, what no spec names, warnings.
-fn tail(plan: &Plan) -> String {
+/// What is no change, line by line: warnings, waits, what no spec names.
+fn tail(plan: &Plan) -> Vec<String> {
     let waits = plan.waits.iter().filter_map(|wait| {
         let key = &wait.desired.key;
         let why = wait.live.condition.reason()?;
-        Some(format!("- {} of {}: {}\n", code(&thing(key.kind, &key.name), false), code(&key.scope.to_string(), false), text(why)))
+        let (thing, scope) = (thing(key.kind, &key.name), key.scope.to_string());
+        Some(format!("- Not ready yet: {} of {}: {}\n", code(&thing, false), code(&scope, false), text(why)))
     });
     let unclaimed = plan.unclaimed.iter().map(|item| {
-        let thing = thing(item.key.kind, &item.key.name);
-        format!("- {} {} of {}\n", code(&thing, false), code(&item.id, false), code(&item.key.scope.to_string(), false))
+        let (thing, scope) = (thing(item.key.kind, &item.key.name), item.key.scope.to_string());
+        format!(
+            "- No spec names it, and nothing is done to it: {} {} of {}\n",
+            code(&thing, false),
+            code(&item.id, false),
+            code(&scope, false)
+        )
     });
-    let warnings = plan.warnings.iter().map(|warning| format!("- {}\n", text(warning)));
-    let parts: [(&str, Vec<String>); 3] = [
-        ("Warnings", warnings.collect()),
-        ("As the specs say, and not ready yet", waits.collect()),
-        ("Has tierctl's tags, and no spec names it (nothing is done to it)", unclaimed.collect()),
-    ];
-    let parts = parts.iter().filter(|(_, lines)| !lines.is_empty());
-    parts.map(|(title, lines)| format!("#### {title}\n\n{}\n", lines.concat())).collect()
+    let warnings = plan.warnings.iter().map(|warning| format!("- Warning: {}\n", text(warning)));
+    warnings.chain(waits).chain(unclaimed).collect()
 }
 
 fn verb(action: Action) -> &'static str {
@@ -386,10 +389,12 @@ mod tests {
             changes
         });
         let all = plan(changes.collect());
-        let page = render(&all, &PlanNotes::default(), 20_000);
-        assert!(page.len() <= 20_000, "{}", page.len());
-        assert_eq!(page.matches("delete** `vpc_endpoint legacy`").count(), 20);
-        assert!(page.contains("*Cut: "), "{page}");
-        assert_eq!(page, render(&all, &PlanNotes::default(), 20_000));
+        for bytes in [4_500, 8_000, 20_000, 60_000] {
+            let warnings = (0..40).map(|number| format!("{number} is worth a note")).collect();
+            let page = render(&Plan { warnings, ..all.clone() }, &PlanNotes::default(), bytes);
+            assert!(page.len() <= bytes, "{} of {bytes}", page.len());
+            assert_eq!(page.matches("- **delete** `vpc_endpoint legacy`").count(), 20);
+            assert!(page.contains("*Cut: "), "{page}");
+        }
     }
 }

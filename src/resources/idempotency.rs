@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::model::Wanted;
+use crate::sha256::hex;
 
 /// Characters of a token, since ECS takes at most 36.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
@@ -29,13 +29,6 @@ pub(super) fn token(wanted: &Wanted) -> String {
 fn token_of(run: &str, wanted: &Wanted) -> String {
     let content = json!([run, wanted.place, wanted.key, wanted.fields, wanted.tags]).to_string();
     hex(content.as_bytes(), LENGTH)
-}
-
-/// The first characters of the SHA-256 of some bytes, as hexadecimal digits; there are 64.
-pub fn hex(bytes: &[u8], length: usize) -> String {
-    let mut text: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    text.truncate(length);
-    text
 }
 
 #[cfg(test)]

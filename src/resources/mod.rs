@@ -8,7 +8,7 @@ pub mod elb_tags;
 mod eventually;
 mod filters;
 pub mod foreign;
-pub mod idempotency;
+mod idempotency;
 pub mod internet_gateway;
 pub mod listener;
 pub mod listener_rule;

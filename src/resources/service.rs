@@ -123,9 +123,17 @@ impl Resource for Services {
         let autoscaled = autoscaled(reading, found.iter().flatten()).await?;
         let services: Vec<Option<Live>> =
             found.iter().map(|service| service.as_ref().map(|service| live(reading.place, service, &autoscaled))).collect();
-        let families =
-            services.iter().flatten().filter_map(|service| service.text("task_definition")).map(|arn| family_and_revision(arn).0);
-        let active = task_definition::active_families(reading.aws, &families.collect()).await?;
+        // A family of another name is somebody else's, and is described.
+        let mut families: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for ((cluster, _), service) in clusters.iter().zip(&services) {
+            let family = service.as_ref().and_then(|service| service.text("task_definition")).map(|arn| family_and_revision(arn).0);
+            if let (Some(family), Some(owner)) = (family.filter(|family| cluster.name.as_deref() == Some(*family)), cluster.owner()) {
+                families.entry(owner.scope.tier).or_default().insert(family);
+            }
+        }
+        let asked: Vec<_> = families.values().map(|families| task_definition::active_families(reading.aws, families)).collect();
+        let active: Vec<BTreeSet<String>> = stream::iter(asked).buffered(CONCURRENT).try_collect().await?;
+        let active: BTreeSet<String> = active.into_iter().flatten().collect();
         let asked: Vec<_> = clusters
             .iter()
             .zip(&services)
@@ -370,7 +378,8 @@ async fn running_definition(
         return Ok(None);
     }
     let arn = service.text("task_definition").unwrap_or_default();
-    if !active.contains(family_and_revision(arn).0) {
+    let family = family_and_revision(arn).0;
+    if family == cluster_name && !active.contains(family) {
         return Ok(None);
     }
     if is_as_deployed(arn, cluster_name, &service.tags) {

@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::name_of;
 use super::model::{Changed, Field, Fields, Live, Place, ShapeError, TAG_CONTENT, Wanted};
-use super::{Kind, Reading, Resource, Stage, idempotency, tags};
+use super::{Kind, Reading, Resource, Stage, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
+use crate::sha256;
 
 /// What a task definition is called within its tenant.
 pub const NAME: &str = "task-definition";
@@ -187,7 +188,7 @@ fn common_prefix<'a>(names: &BTreeSet<&'a str>) -> Option<&'a str> {
 /// Stands for the content of a task definition in tags: the first 16 hexadecimal digits of the SHA-256 of its desired
 /// fields, as JSON with sorted keys.
 pub fn content_hash(fields: &Fields) -> String {
-    idempotency::hex(serde_json::to_string(fields).unwrap_or_default().as_bytes(), 16)
+    sha256::hex(serde_json::to_string(fields).unwrap_or_default().as_bytes(), 16)
 }
 
 /// Family and revision of an ARN, or of `family:revision`.

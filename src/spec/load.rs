@@ -38,12 +38,22 @@ pub struct Specs {
 }
 
 impl Specs {
-    /// The files that they stand in, each once, and whether it was given.
-    pub fn sources(&self) -> Vec<(&Source, bool)> {
-        let tiers = self.tiers.iter().map(|tier| (&tier.source, tier.given));
-        let all = tiers.chain(self.tenants.iter().map(|tenant| (&tenant.source, tenant.given)));
-        let mut seen = HashSet::new();
-        all.filter(|(source, _)| seen.insert(Arc::as_ptr(source))).map(|(source, given)| (&**source, given)).collect()
+    /// The files that they stand in, each once, and of those that were not given the names of the tiers that were looked up.
+    pub fn sources(&self) -> Vec<(&Source, Option<Vec<String>>)> {
+        let tiers = self.tiers.iter().map(|tier| (&tier.source, (!tier.given).then(|| tier.spec.tier.to_string())));
+        let all = tiers.chain(self.tenants.iter().map(|tenant| (&tenant.source, None)));
+        let mut found: Vec<(&Source, Option<Vec<String>>)> = Vec::new();
+        let mut places: HashMap<*const Source, usize> = HashMap::new();
+        for (source, looked_up) in all {
+            match places.get(&Arc::as_ptr(source)) {
+                Some(place) => found[*place].1.iter_mut().for_each(|names| names.extend(looked_up.clone())),
+                None => {
+                    places.insert(Arc::as_ptr(source), found.len());
+                    found.push((source, looked_up.map(|name| vec![name])));
+                }
+            }
+        }
+        found
     }
 
     pub fn tier(&self, name: &str) -> Option<&Loaded<TierSpec>> {
@@ -109,14 +119,26 @@ pub fn tiers_in(folder: &Path) -> BTreeSet<String> {
 
 /// Reads and checks texts that are in no file; the paths are only shown.
 pub fn load_texts(texts: impl IntoIterator<Item = (PathBuf, String)>) -> Specs {
-    load_kept(texts.into_iter().map(|(path, text)| (path, text, true)))
+    load_kept(texts.into_iter().map(|(path, text)| (path, text, None)))
 }
 
-/// The same for texts of which it is known whether they were given or looked up.
-pub fn load_kept(texts: impl IntoIterator<Item = (PathBuf, String, bool)>) -> Specs {
+/// The same for texts some of which were only looked up: of these the tiers with these names, and nothing else.
+pub fn load_kept(texts: impl IntoIterator<Item = (PathBuf, String, Option<Vec<String>>)>) -> Specs {
     let mut reader = Reader::default();
-    for (path, text, given) in texts {
-        reader.source(&Arc::new(Source::new(path, text)), given);
+    for (path, text, looked_up) in texts {
+        let source = Arc::new(Source::new(path, text));
+        let Some(names) = looked_up else {
+            reader.source(&source);
+            continue;
+        };
+        for (document, findings) in documents(&source, false).0 {
+            if let Document::Tier(tier) = document
+                && names.contains(&*tier.spec.tier)
+            {
+                reader.findings.extend(findings);
+                reader.tiers.push(*tier);
+            }
+        }
     }
     reader.finish()
 }
@@ -170,13 +192,13 @@ impl Reader {
             return;
         }
         match read(place, shown) {
-            Ok(source) => self.source(&source, true),
+            Ok(source) => self.source(&source),
             Err(finding) => self.findings.push(*finding),
         }
     }
 
-    fn source(&mut self, source: &Arc<Source>, given: bool) {
-        let (documents, findings) = documents(source, given);
+    fn source(&mut self, source: &Arc<Source>) {
+        let (documents, findings) = documents(source, true);
         if !findings.is_empty() {
             self.broken_tiers.extend(tiers_mentioned(source));
         }

@@ -8,7 +8,8 @@ use crate::bed::bed;
 use crate::project::{Project, Run, small_tenant, small_tier};
 use crate::running::{Running, hold_one, is_held, release};
 use crate::scenes::{
-    address_tenant, all, applied_tier, bare_tier, cell, lived_in_tier, made_group, one, quick, standing, tenant, tenant_of, tier,
+    address_tenant, all, applied_tier, bare_tier, cell, lived_in_tier, made_group, one, placed_tenant, quick, standing, tenant, tenant_of,
+    tier,
 };
 
 const FILE: &str = "reviewed.plan";
@@ -68,7 +69,7 @@ fn a_plan_in_markdown_for_a_comment() {
     assert!(page.stdout.contains("| create | `listener_rule` | tenant `acme` |"), "{}", page.stdout);
     assert_eq!(page.stdout, project.run(&["plan", "--format", "markdown"]).ended(0).stdout, "the same bytes for the same plan");
     let short = project.run(&["plan", "--format", "markdown", "--max-bytes", "1500"]).ended(0);
-    assert!(short.stdout.len() <= 1500 && short.stdout.contains("*Cut: the details of 1 infra group."), "{}", short.stdout);
+    assert!(short.stdout.len() <= 1500 && short.stdout.contains("*Cut: the details of an infra group (1)."), "{}", short.stdout);
     project.run(&["status", "--format", "markdown"]).ended(1).says("only a plan has a form in Markdown");
 }
 
@@ -219,6 +220,121 @@ fn things_of_every_kind_are_found_again_before_they_are_changed_or_deleted() {
     save(&project, &["tiers"]).ended(0);
     carry_out(&project).ended(0);
     assert_eq!(all(&standing(&account), "vpcs").iter().filter(|vpc| vpc.to_string().contains("tierctl")).count(), 0);
+}
+
+#[test]
+fn a_plan_that_was_carried_out_long_ago_undoes_nothing() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    save(&project, &["tenants"]).ended(0);
+    carry_out(&project).ended(0);
+    newer(&project, &["acme"]);
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    bed().boto(&account, SET_DESIRED);
+    let writes = bed().writes(&account);
+    carry_out(&project).ended(3).says("task_definition");
+    assert_eq!(bed().writes(&account), writes);
+}
+
+#[test]
+fn a_change_that_is_blocked_by_now_is_refused() {
+    let project = Project::new();
+    let account = lived_in_tier(&project);
+    project.edit("tenants/test/acme.yaml", "tier: test\n", "tier: test\nroute: {path: [\"/ads\"]}\n");
+    save(&project, &["tenants"]).ended(0);
+    project.edit("tenants/test/acme.yaml", "route: {path: [\"/ads\"]}\n", "");
+    tenant_of(&project, "test", "globex", "route: {path: [\"/ads\"]}");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let writes = bed().writes(&account);
+    carry_out(&project).ended(3).says("matches /ads, which this tenant's route can match too");
+    assert_eq!(bed().writes(&account), writes);
+}
+
+#[test]
+fn drift_of_the_tier_is_no_obstacle_to_a_new_tenant() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    save(&project, &[]).ended(0);
+    bed().boto(&account, r#"aws("logs").put_retention_policy(logGroupName="/tierctl/test/cell-1/ig-1", retentionInDays=7)"#);
+    bed().boto(
+        &account,
+        r#"
+ec2 = aws("ec2")
+vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:tierctl:tier", "Values": ["test"]}])["Vpcs"][0]["VpcId"]
+ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": False})
+"#,
+    );
+    carry_out(&project).ended(0).says("come up since the plan was made");
+    let planned = project.plan().ended(0);
+    assert_eq!(planned.changed_fields(), ["vpc vpc: enable_dns_hostnames"]);
+}
+
+#[test]
+fn each_thing_is_looked_at_again_where_it_is() {
+    let project = Project::new();
+    let (first, second) = (bed().account(), bed().account());
+    quick(&first);
+    quick(&second);
+    let cells =
+        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
+    tier(&project, "test", &cells, "");
+    placed_tenant(&project, "acme", "cell-1", "ig-1");
+    placed_tenant(&project, "globex", "cell-2", "ig-1");
+    for edit in [None, Some(("desired: 1", "desired: 2"))] {
+        for name in edit.iter().flat_map(|_| ["acme", "globex"]) {
+            let (from, to) = edit.unwrap();
+            project.edit(&format!("tenants/test/{name}.yaml"), from, to);
+        }
+        save(&project, &[]).ended(0);
+        carry_out(&project).ended(0);
+        project.assert_plan_is_empty();
+    }
+    // A thing of the second cell that moves during the run is seen there.
+    for name in ["acme", "globex"] {
+        project.edit(&format!("tenants/test/{name}.yaml"), "app:1.0", "app:2.0");
+    }
+    save(&project, &["tenants"]).ended(0);
+    hold_one(&second, "RegisterTaskDefinition");
+    let running = Running::start(&project, &["apply", "--plan", FILE, "--yes"]);
+    assert!(is_held(&second, 60));
+    bed().boto(&second, &SET_DESIRED.replace("acme", "globex"));
+    release(&second);
+    running.ends().ended(3).says("globex/globex has been changed: desired_count");
+}
+
+#[test]
+fn of_a_file_that_was_looked_up_only_the_tier_that_was_meant_counts() {
+    let project = Project::new();
+    applied_tier(&project);
+    let tier = std::fs::read_to_string(project.path().join("tiers/test.yaml")).unwrap();
+    project.write("tiers/test.yaml", &format!("{tier}\n---\ntier: staging\nregion: nowhere\ncells: []\n"));
+    tenant(&project, "acme");
+    save(&project, &["tenants/test/acme.yaml"]).ended(0);
+    carry_out(&project).ended(0);
+}
+
+#[test]
+fn looking_again_costs_no_more_where_others_live() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    let reads = |tenants: &[&str]| {
+        tenants.iter().for_each(|name| tenant(&project, name));
+        project.run(&["onboard", "--yes", "tenants"]).ended(0);
+        project.edit("tenants/test/acme.yaml", "cpu: 256", "cpu: 512");
+        project.edit("tenants/test/acme.yaml", "memory: 512", "memory: 1024");
+        save(&project, &[]).ended(0);
+        let run = project.run(&["apply", "--plan", FILE, "--yes", "--format", "json"]).ended(0).json();
+        project.edit("tenants/test/acme.yaml", "cpu: 512", "cpu: 256");
+        project.edit("tenants/test/acme.yaml", "memory: 1024", "memory: 512");
+        run["run"]["calls"]["ecs"]["DescribeServices"].as_u64().unwrap()
+    };
+    let alone = reads(&["acme"]);
+    let among = reads(&["globex", "hooli", "initech", "umbrella"]);
+    // The plan itself looks at each of the four more.
+    assert!(among <= alone + 4, "{among} among five, {alone} alone");
+    assert!(bed().writes(&account) > 0);
 }
 
 #[test]
