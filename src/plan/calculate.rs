@@ -20,6 +20,9 @@ const ANOTHER_PLACE: &str = "its name stands for partition, account, Region and 
 /// Security groups that tenants' traffic goes through; those of endpoints go with their downstream.
 const TENANTS_GROUPS: &[&str] = &["tasks", "load-balancer"];
 
+/// Why something protected stays.
+const PROTECTED: &str = "it is protected: its spec has `protect: true`. If it is to go, set that to false, and run again";
+
 /// What has to be done so that what exists becomes what is desired, as far as the intent allows.
 pub fn calculate(desired: &[Desired], live: &[Live], intent: &Intent) -> Plan {
     Calculation::new(desired, live, intent).run(desired)
@@ -636,6 +639,16 @@ impl<'a> Calculation<'a> {
             .collect();
         for (key, live) in going {
             let removed = self.intent.of(&key.scope) == Some(Treatment::Remove);
+            if removed && self.intent.protected.contains(&key.scope) {
+                if refused.insert(key.scope.clone()) {
+                    let (subject, name) = match &key.scope.tenant {
+                        Some(tenant) => (Subject::Tenant, tenant),
+                        None => (Subject::InfraGroup, &key.scope.infra_group),
+                    };
+                    self.plan.changes.push(Change::blocked(subject, &key.scope, name, &live.place, PROTECTED));
+                }
+                continue;
+            }
             if key.kind == Kind::LogGroup && removed && !self.intent.deletes_logs {
                 continue;
             }
@@ -696,6 +709,11 @@ impl<'a> Calculation<'a> {
     /// new network under living tenants is worse than none. A tenant is changed whole or not at all, and a new one
     /// needs a whole infra group.
     fn hold_back(&mut self) {
+        let is_removed = |change: &Change| matches!(change.action, Action::Delete | Action::Replace);
+        let protected = self.plan.changes.iter().filter(|change| is_removed(change) && self.intent.protected.contains(&change.scope));
+        let protected: BTreeMap<Scope, String> =
+            protected.map(|change| (change.scope.clone(), format!("{} {} is protected", change.subject.name(), change.name))).collect();
+        self.held.extend(protected.clone());
         let of_tier = |change: &Change| !change.is_tenants();
         // What would have been made or made anew is not there for tenants.
         let mut unmade: BTreeSet<Key> = self.refused.iter().filter(|key| !key.scope.is_tenant()).cloned().collect();
@@ -749,8 +767,11 @@ impl<'a> Calculation<'a> {
         }
         for change in self.plan.changes.iter_mut().filter(|change| change.action != Action::Blocked) {
             if let Some(cause) = held.get(&change.scope) {
+                change.reason = Some(match is_removed(change) && protected.contains_key(&change.scope) {
+                    true => PROTECTED.to_string(),
+                    false => format!("held back, since {cause}"),
+                });
                 change.action = Action::Blocked;
-                change.reason = Some(format!("held back, since {cause}"));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Two states of one thing, field by field.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -8,7 +9,7 @@ use crate::resources::listener_rule;
 use crate::resources::model::{Desired, Field, Fields, Live, TAG_PREFIX, Tags, choices, reference};
 
 /// One field that differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FieldChange {
     /// As `policy.Statement` or `tags.team`.
     pub path: String,
@@ -16,7 +17,9 @@ pub struct FieldChange {
     pub before: Value,
     /// Null where there will be none, or where it is known only when it is applied.
     pub after: Value,
+    /// Whether part of it is known only when the plan is carried out.
     pub after_unknown: bool,
+    /// Whether AWS cannot change it in place.
     pub forces_replacement: bool,
 }
 

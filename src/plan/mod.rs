@@ -9,6 +9,7 @@ pub mod saved;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::resources::Kind;
@@ -31,6 +32,8 @@ pub enum Treatment {
 #[derive(Debug, Clone, Default)]
 pub struct Intent {
     pub scopes: BTreeMap<Scope, Treatment>,
+    /// Scopes of which nothing may be deleted or replaced.
+    pub protected: BTreeSet<Scope>,
     /// Every scope that a spec names, treated or not: what is in none of them is unclaimed.
     pub named: BTreeSet<Scope>,
     /// Tiers that have a spec and are not what this is about: nothing of theirs is unclaimed.
@@ -49,7 +52,7 @@ impl Intent {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     Create,
@@ -193,7 +196,7 @@ impl Limits {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
     pub create: usize,
     pub update: usize,
