@@ -8,11 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from ..action_reference import actions
+from ..managed_policies import DOCUMENTS
 from ..policies import PolicyMistake, decide
 from ..requested_resources import ASKS
-from .conftest import REGION, SESSION, Aws, refused
+from .conftest import REGION, SESSION, Aws, refused, until
 
 TIER = {"Key": "tier", "Value": "high"}
 OTHER = {"Key": "tier", "Value": "low"}
@@ -550,7 +552,7 @@ def test_roles_that_services_make_themselves(aws: Aws, limited: Limited) -> None
     limited.ecs.create_cluster(clusterName="a")
     assert asked(aws, "CreateCluster")[-1] == f"iam:CreateServiceLinkedRole {role}"
     assert aws.iam.get_role(RoleName="AWSServiceRoleForECS")["Role"]["Arn"] == role
-    balancer = {"Name": "b", "Subnets": aws.network().subnets}
+    balancer = {"Name": "b", "Subnets": aws.network().subnets, "Scheme": "internal"}
     refused("AccessDenied", limited.elbv2.create_load_balancer, **balancer)
     limited.policy(allow("ecs:CreateCluster", "elasticloadbalancing:CreateLoadBalancer"))
     limited.ecs.create_cluster(clusterName="b")
@@ -560,7 +562,11 @@ def test_roles_that_services_make_themselves(aws: Aws, limited: Limited) -> None
 
 
 def test_managed_policies_to_read(aws: Aws, limited: Limited) -> None:
+    """Whatever tierctl reads is in AWS's policy for readers."""
     reads = [name for name, one in actions().items() if one.access in ("List", "Read")]
+    readers = json.dumps(DOCUMENTS["/", "ReadOnlyAccess"])
+    assert [name for name in reads if decide([readers], name, "*", Keys()) != "Allow"] == []
+    assert len(reads) > 30
     aws.iam.attach_role_policy(RoleName="limited", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
     limited.ec2.describe_vpcs()
     limited.elbv2.describe_load_balancers()
@@ -569,7 +575,191 @@ def test_managed_policies_to_read(aws: Aws, limited: Limited) -> None:
     limited.iam.get_account_authorization_details()
     limited.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
     refused("UnauthorizedOperation", limited.ec2.create_vpc, CidrBlock="10.0.0.0/16")
-    assert len(reads) > 30
+
+
+# --- all of it
+
+
+def test_every_action_of_the_table_is_decided(aws: Aws, limited: Limited) -> None:
+    """Whoever may do everything uses every action once, and each is checked for resources that the reference has."""
+    limited.policy(allow("*"))
+    _networks(limited)
+    _load_balancers(limited)
+    _containers(limited)
+    _identities(limited)
+    _logs(limited)
+    requests = [one for one in aws.ask("requests")["requests"] if "authorized" in one]
+    checked = {pair["action"] for one in requests for pair in one["authorized"]}
+    assert sorted(set(actions()) - checked) == ["logs:TagLogGroup", "sts:GetCallerIdentity"]
+    for name, action in actions().items():
+        resources = {pair["resource"].split(":", 5)[-1] for one in requests for pair in one["authorized"]
+                     if pair["action"] == name}
+        for kind in (kind for kind, one in action.resource_types.items() if one.required and name in checked):
+            assert any(resource.startswith(kind) for resource in resources), (name, kind)
+    moto_lacks = {"ec2:AcceptVpcEndpointConnections", "ec2:RejectVpcEndpointConnections"}
+    failed = {f"{one['service']}:{one['action']}": one["error"] for one in requests if one["status"] >= 400}
+    assert set(failed) <= moto_lacks, failed
+
+
+def _networks(limited: Limited) -> None:
+    ec2 = limited.ec2
+    network = limited.network()
+    vpc, subnet, group = network.vpc, network.subnets[0], network.group
+    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": False})
+    for describe in ("vpcs", "subnets", "security_groups", "security_group_rules", "route_tables", "internet_gateways",
+                     "network_interfaces", "managed_prefix_lists", "prefix_lists", "tags", "vpc_endpoints",
+                     "vpc_endpoint_services", "vpc_endpoint_connections", "availability_zones", "regions"):
+        getattr(ec2, f"describe_{describe}")()
+    ec2.describe_vpc_attribute(VpcId=vpc, Attribute="enableDnsSupport")
+    gateway = ec2.create_internet_gateway(TagSpecifications=specification("internet-gateway"))
+    gateway_id = gateway["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway_id, VpcId=vpc)
+    first, second = (ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2))
+    ec2.create_route(RouteTableId=first, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway_id)
+    ec2.replace_route(RouteTableId=first, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway_id)
+    association = ec2.associate_route_table(RouteTableId=first, SubnetId=subnet)["AssociationId"]
+    association = ec2.replace_route_table_association(AssociationId=association, RouteTableId=second)["NewAssociationId"]
+    ec2.disassociate_route_table(AssociationId=association)
+    ec2.delete_route(RouteTableId=first, DestinationCidrBlock="0.0.0.0/0")
+    permission = [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}]
+    for direction in ("ingress", "egress"):
+        getattr(ec2, f"authorize_security_group_{direction}")(GroupId=group, IpPermissions=permission)
+        getattr(ec2, f"revoke_security_group_{direction}")(GroupId=group, IpPermissions=permission)
+    endpoint = ec2.create_vpc_endpoint(
+        VpcId=vpc, ServiceName="com.amazonaws.us-east-1.logs", VpcEndpointType="Interface", SubnetIds=[subnet],
+        SecurityGroupIds=[group])["VpcEndpoint"]["VpcEndpointId"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddSubnetIds=[network.subnets[1]])
+    ec2.create_tags(Resources=[endpoint, vpc, group], Tags=[TIER])
+    ec2.delete_tags(Resources=[endpoint], Tags=[TIER])
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+    until(lambda: not ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
+          or ec2.describe_vpc_endpoints()["VpcEndpoints"][0]["State"] == "deleted")
+    ec2.detach_internet_gateway(InternetGatewayId=gateway_id, VpcId=vpc)
+    ec2.delete_internet_gateway(InternetGatewayId=gateway_id)
+    for table in (first, second):
+        ec2.delete_route_table(RouteTableId=table)
+    ec2.delete_security_group(GroupId=group)
+    for one in network.subnets:
+        ec2.delete_subnet(SubnetId=one)
+    ec2.delete_vpc(VpcId=vpc)
+    for decide_on in (ec2.accept_vpc_endpoint_connections, ec2.reject_vpc_endpoint_connections):
+        with pytest.raises(ClientError):
+            decide_on(ServiceId="vpce-svc-00000000000000000", VpcEndpointIds=[endpoint])
+
+
+def _load_balancers(limited: Limited) -> None:
+    elb, network = limited.elbv2, limited.network("10.1")
+    balancer, listener = limited.balancer(network)
+    group = limited.target_group(network)
+    rule = limited.rule(listener, group)
+    target = [{"Id": "10.1.0.9", "Port": 80}]
+    elb.add_tags(ResourceArns=[balancer, listener, rule, group], Tags=[TIER])
+    elb.remove_tags(ResourceArns=[rule], TagKeys=["tier"])
+    elb.describe_tags(ResourceArns=[group])
+    elb.describe_load_balancers()
+    elb.describe_listeners(LoadBalancerArn=balancer)
+    elb.describe_rules(ListenerArn=listener)
+    elb.describe_target_groups()
+    elb.describe_load_balancer_attributes(LoadBalancerArn=balancer)
+    elb.describe_target_group_attributes(TargetGroupArn=group)
+    elb.register_targets(TargetGroupArn=group, Targets=target)
+    elb.describe_target_health(TargetGroupArn=group)
+    elb.deregister_targets(TargetGroupArn=group, Targets=target)
+    elb.modify_listener(ListenerArn=listener, Port=81)
+    elb.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=[
+        {"Key": "idle_timeout.timeout_seconds", "Value": "61"}])
+    elb.modify_rule(RuleArn=rule, Conditions=[{"Field": "path-pattern", "Values": ["/b"]}])
+    elb.modify_target_group(TargetGroupArn=group, HealthCheckPath="/x")
+    elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=[
+        {"Key": "deregistration_delay.timeout_seconds", "Value": "1"}])
+    elb.set_rule_priorities(RulePriorities=[{"RuleArn": rule, "Priority": 5}])
+    elb.set_security_groups(LoadBalancerArn=balancer, SecurityGroups=[network.group])
+    elb.set_subnets(LoadBalancerArn=balancer, Subnets=network.subnets)
+    elb.delete_rule(RuleArn=rule)
+    elb.delete_listener(ListenerArn=listener)
+    elb.delete_target_group(TargetGroupArn=group)
+    elb.delete_load_balancer(LoadBalancerArn=balancer)
+
+
+def _containers(limited: Limited) -> None:
+    ecs, network = limited.ecs, limited.network("10.2")
+    tags = [{"key": "tier", "value": "high"}]
+    cluster = ecs.create_cluster(clusterName="c", tags=tags)["cluster"]["clusterArn"]
+    ecs.put_cluster_capacity_providers(cluster="c", capacityProviders=["FARGATE"], defaultCapacityProviderStrategy=[])
+    ecs.update_cluster_settings(cluster="c", settings=[{"name": "containerInsights", "value": "disabled"}])
+    ecs.update_cluster(cluster="c", settings=[{"name": "containerInsights", "value": "disabled"}])
+    ecs.describe_clusters(clusters=["c"])
+    ecs.list_clusters()
+    ecs.tag_resource(resourceArn=cluster, tags=tags)
+    ecs.list_tags_for_resource(resourceArn=cluster)
+    ecs.untag_resource(resourceArn=cluster, tagKeys=["tier"])
+    role = limited.iam.create_role(RoleName="t", AssumeRolePolicyDocument=json.dumps(TASKS))["Role"]["Arn"]
+    definition = ecs.register_task_definition(
+        family="f", networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512", tags=tags,
+        executionRoleArn=role, containerDefinitions=[{"name": "app", "image": "app"}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    ecs.describe_task_definition(taskDefinition=definition)
+    ecs.list_task_definitions()
+    ecs.list_task_definition_families()
+    ecs.create_service(
+        cluster="c", serviceName="s", taskDefinition=definition, desiredCount=1, launchType="FARGATE", tags=tags,
+        networkConfiguration={"awsvpcConfiguration": {"subnets": network.subnets}})
+    ecs.update_service(cluster="c", service="s", desiredCount=2)
+    ecs.describe_services(cluster="c", services=["s"])
+    ecs.list_services(cluster="c")
+    task = until(lambda: ecs.list_tasks(cluster="c")["taskArns"])[0]
+    ecs.describe_tasks(cluster="c", tasks=[task])
+    ecs.stop_task(cluster="c", task=task)
+    limited.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
+    ecs.delete_service(cluster="c", service="s", force=True)
+    until(lambda: not ecs.list_tasks(cluster="c")["taskArns"] and ecs.describe_services(
+        cluster="c", services=["s"])["services"][0]["status"] == "INACTIVE")
+    ecs.deregister_task_definition(taskDefinition=definition)
+    ecs.delete_task_definitions(taskDefinitions=[definition])
+    ecs.delete_cluster(cluster="c")
+
+
+def _identities(limited: Limited) -> None:
+    iam, policy = limited.iam, "arn:aws:iam::aws:policy/SecurityAudit"
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(TASKS), Tags=[TIER])
+    iam.get_role(RoleName="r")
+    iam.list_roles()
+    iam.tag_role(RoleName="r", Tags=[TIER])
+    iam.list_role_tags(RoleName="r")
+    iam.untag_role(RoleName="r", TagKeys=["tier"])
+    iam.update_assume_role_policy(RoleName="r", PolicyDocument=json.dumps(TASKS))
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=document(allow("s3:*")))
+    iam.get_role_policy(RoleName="r", PolicyName="p")
+    iam.list_role_policies(RoleName="r")
+    iam.delete_role_policy(RoleName="r", PolicyName="p")
+    iam.attach_role_policy(RoleName="r", PolicyArn=policy)
+    iam.list_attached_role_policies(RoleName="r")
+    iam.detach_role_policy(RoleName="r", PolicyArn=policy)
+    iam.put_role_permissions_boundary(RoleName="r", PermissionsBoundary=policy)
+    iam.delete_role_permissions_boundary(RoleName="r")
+    iam.list_instance_profiles_for_role(RoleName="r")
+    iam.get_account_authorization_details()
+    made = iam.create_policy(PolicyName="p", PolicyDocument=document(allow("s3:*")))["Policy"]["Arn"]
+    iam.get_policy(PolicyArn=made)
+    iam.get_policy_version(PolicyArn=made, VersionId="v1")
+    iam.delete_policy(PolicyArn=made)
+    iam.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
+    limited.sts.assume_role(RoleArn=f"arn:aws:iam::{limited.account}:role/r", RoleSessionName="session")
+    limited.sts.get_caller_identity()
+    iam.delete_role(RoleName="r")
+
+
+def _logs(limited: Limited) -> None:
+    logs, tags = limited.logs, {"tier": "high"}
+    logs.create_log_group(logGroupName="/a", tags=tags)
+    arn = logs.describe_log_groups()["logGroups"][0]["logGroupArn"]
+    logs.tag_resource(resourceArn=arn, tags=tags)
+    logs.list_tags_for_resource(resourceArn=arn)
+    logs.list_tags_log_group(logGroupName="/a")
+    logs.untag_resource(resourceArn=arn, tagKeys=["tier"])
+    logs.put_retention_policy(logGroupName="/a", retentionInDays=1)
+    logs.delete_retention_policy(logGroupName="/a")
+    logs.delete_log_group(logGroupName="/a")
 
 
 # --- what goes into the log, and what cannot be decided
