@@ -32,6 +32,11 @@ REFUSALS = {
 NEVER_ASKED = frozenset({"sts:GetCallerIdentity"})
 
 Refusal = tuple[str, str, int]
+#: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
+ROLE_NOT_THERE: Refusal = (
+    "InvalidParameterException",
+    "Unable to assume the service linked role. Please verify that the ECS service linked role exists.", 400,
+)
 
 
 def authorize(account: Account, incoming: Incoming, logged: Logged) -> Refusal | None:
@@ -50,8 +55,9 @@ def authorize(account: Account, incoming: Incoming, logged: Logged) -> Refusal |
                 message = None
             if message:
                 return refusal(incoming.service, message)
-    message = _service_linked_role(account, incoming, principal, logged)
-    return refusal(incoming.service, message) if message else None
+    if incoming.name in SERVICE_LINKED_ROLES:
+        return _service_linked_role(account, incoming, principal, logged)
+    return None
 
 
 def refusal(service: str, message: str) -> Refusal:
@@ -100,13 +106,13 @@ def _refused(principal: Principal, one: Asked, incoming: Incoming, logged: Logge
 
 def _service_linked_role(
     account: Account, incoming: Incoming, principal: Principal | None, logged: Logged
-) -> str | None:
+) -> Refusal | None:
     """Makes the role that the service needs, where whoever calls may; once in an account.
 
+    Elastic Load Balancing refuses without. ECS makes a cluster without the role; what needs the role then fails.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/using-service-linked-roles.html
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html
     """
-    if incoming.name not in SERVICE_LINKED_ROLES:
-        return None
     from moto.iam.models import iam_backends
 
     service, name = SERVICE_LINKED_ROLES[incoming.name]
@@ -116,8 +122,11 @@ def _service_linked_role(
         return None
     if principal is not None:
         message = _refused(principal, service_linked_role(account.id, service, name), incoming, logged)
+        if message and incoming.service != "ecs":
+            return refusal(incoming.service, message)
         if message:
-            return message
+            needed = incoming.name != "ecs:CreateCluster" or incoming.parameters().get("capacityProviders")
+            return ROLE_NOT_THERE if needed else None
     trust = {"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
     iam.create_role(name, json.dumps(trust), path, None, "", [], "3600", linked_service=service)
@@ -128,7 +137,7 @@ def _service_linked_role(
 class RequestContext:
     """The condition keys of an action on a resource.
 
-    A key of a service, and a key for tags, is there only where the reference has it for the action or the resource type.
+    A key of a service, and a key for tags, is there only where the reference has it for the action or its resource.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     """
 

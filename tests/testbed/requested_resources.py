@@ -1,7 +1,7 @@
 """What a request asks to be allowed: each action with each resource, and what the request tells of both.
 
-Which resources an action has is AWS's Service Authorization Reference (`action_reference`); here is from which parameters
-they come, and which further actions a request needs on the way: tags at creation, roles that are passed on,
+Which resources an action has is in AWS's Service Authorization Reference (`action_reference`); here is from which
+parameters they come, and which further actions a request needs on the way: tags at creation, roles that are passed on,
 service-linked roles.
 """
 
@@ -198,10 +198,29 @@ def _ec2(request: Request) -> Iterator[Asked]:
         for number in [NEW] if parameter == NEW else _ec2_ids(request, kind, parameter):
             own = tags.get(kind) if number == NEW else None
             yield Asked(request.name, _ec2_resource(request, kind, number), own, region)
+    private_dns = str(request.sent.get("PrivateDnsEnabled") or "").lower() == "true"
+    if private_dns and request.action in ("CreateVpcEndpoint", "ModifyVpcEndpoint"):
+        yield _private_dns(request)
     for kind, given in tags.items():
         if given:
             keys = {**region, "ec2:createaction": [request.action]}
             yield Asked("ec2:CreateTags", _ec2_resource(request, kind, NEW), given, keys)
+
+
+def _private_dns(request: Request) -> Asked:
+    """Private DNS is a hosted zone of the service that the VPC is associated with.
+
+    The reference has it as a dependent action of CreateVpcEndpoint; to enable it later does the same.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
+    """
+    vpc = request.sent.get("VpcId")
+    endpoint = request.ec2.vpc_end_points.get(request.sent.get("VpcEndpointId"))
+    if endpoint is not None:
+        vpc = endpoint.vpc_id
+    keys: Values = {"route53:vpcs": [f"VPCId={vpc},VPCRegion={request.region}"]}
+    return Asked("route53:AssociateVPCWithHostedZone", Resource("hostedzone", f"arn:aws:route53:::hostedzone/{NEW}"),
+                 keys=keys)
 
 
 def _ec2_ids(request: Request, kind: str, parameter: str) -> list[str]:
@@ -590,7 +609,8 @@ def _assume_role(request: Request) -> Iterator[Asked]:
     external = sent.get("ExternalId")
     keys: Values = {"sts:rolesessionname": [sent.get("RoleSessionName") or ""],
                     "sts:externalid": [external] if external else None}
-    yield Asked(request.name, Resource("role", arn, tags_of(role.tags) if role else {}), tags_of(sent.get("Tags")), keys)
+    resource = Resource("role", arn, tags_of(role.tags) if role else {})
+    yield Asked(request.name, resource, tags_of(sent.get("Tags")), keys)
 
 
 # --- CloudWatch Logs
@@ -599,7 +619,7 @@ def _assume_role(request: Request) -> Iterator[Asked]:
 @asks("logs", "CreateLogGroup", "DeleteLogGroup", "DeleteRetentionPolicy", "ListTagsForResource", "ListTagsLogGroup",
       "PutRetentionPolicy", "TagLogGroup", "TagResource", "UntagResource")
 def _log_groups(request: Request) -> Iterator[Asked]:
-    """The actions on tags have the ARN of the group; all others that of its streams, so that a policy has to end in `:*`.
+    """The actions on tags have the ARN of the group, all others that of its streams: a policy has to end in `:*`.
 
     Tags of a new group need TagResource, or else TagLogGroup.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
@@ -619,10 +639,11 @@ def _log_groups(request: Request) -> Iterator[Asked]:
 
 
 #: Actions that make a service-linked role where there is none, with the service and the role's name.
-#: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles-for-clusters.html
+#: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
 #: https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html
 SERVICE_LINKED_ROLES = {
     "ecs:CreateCluster": ECS_SERVICE_ROLE,
     "ecs:CreateService": ECS_SERVICE_ROLE,
+    "ecs:PutClusterCapacityProviders": ECS_SERVICE_ROLE,
     "elasticloadbalancing:CreateLoadBalancer": ELB_SERVICE_ROLE,
 }

@@ -44,7 +44,8 @@ class Limited(Aws):
         super().__init__(administrator.endpoint, administrator.account)
         sts = SESSION.client("sts", endpoint_url=administrator.endpoint, region_name=REGION,
                              aws_access_key_id="test", aws_secret_access_key="test")
-        made = sts.assume_role(RoleArn=f"arn:aws:iam::{self.account}:role/{name}", RoleSessionName="session")["Credentials"]
+        role = f"arn:aws:iam::{self.account}:role/{name}"
+        made = sts.assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
         self.credentials = {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"],
                             "aws_session_token": made["SessionToken"]}
         self.administrator, self.name = administrator, name
@@ -249,6 +250,27 @@ def test_every_resource_has_to_be_allowed(aws: Aws, limited: Limited) -> None:
         f"ec2:CreateVpcEndpoint {prefix}vpc-endpoint/*", f"ec2:CreateVpcEndpoint {prefix}vpc/{network.vpc}",
         f"ec2:CreateVpcEndpoint {prefix}subnet/{network.subnets[0]}",
         f"ec2:CreateVpcEndpoint {prefix}security-group/{network.group}", f"ec2:CreateTags {prefix}vpc-endpoint/*"]
+
+
+def test_private_dns_of_endpoints(aws: Aws, limited: Limited) -> None:
+    network = aws.network()
+    zones = "arn:aws:route53:::hostedzone/*"
+
+    def endpoint(private_dns: bool) -> str:
+        return str(limited.ec2.create_vpc_endpoint(
+            VpcId=network.vpc, ServiceName="com.amazonaws.us-east-1.logs", VpcEndpointType="Interface",
+            SubnetIds=network.subnets, PrivateDnsEnabled=private_dns)["VpcEndpoint"]["VpcEndpointId"])
+
+    create = allow("ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint")
+    associate = {"StringEquals": {"route53:VPCs": f"VPCId={network.vpc},VPCRegion={REGION}"}}
+    limited.policy(create)
+    made = endpoint(False)
+    assert f"route53:AssociateVPCWithHostedZone on resource: {zones}" in refused(
+        "UnauthorizedOperation", endpoint, private_dns=True)
+    refused("UnauthorizedOperation", limited.ec2.modify_vpc_endpoint, VpcEndpointId=made, PrivateDnsEnabled=True)
+    limited.ec2.modify_vpc_endpoint(VpcEndpointId=made, PrivateDnsEnabled=False)
+    limited.policy(create, allow("route53:AssociateVPCWithHostedZone", on=zones, when=associate))
+    limited.ec2.modify_vpc_endpoint(VpcEndpointId=made, PrivateDnsEnabled=True)
 
 
 def test_rules_of_security_groups(aws: Aws, limited: Limited) -> None:
@@ -527,7 +549,8 @@ def test_all_actions_but_some(aws: Aws, limited: Limited) -> None:
 def test_variables(aws: Aws, limited: Limited) -> None:
     aws.iam.tag_role(RoleName="limited", Tags=[TIER])
     limited.policy(
-        allow("ec2:CreateVpc", "ec2:CreateTags", when={"StringEquals": {"aws:RequestTag/tier": "${aws:PrincipalTag/tier}"}}),
+        allow("ec2:CreateVpc", "ec2:CreateTags", when={
+            "StringEquals": {"aws:RequestTag/tier": "${aws:PrincipalTag/tier}"}}),
         allow("iam:GetRole", on="arn:aws:iam::${aws:PrincipalAccount}:role/${aws:PrincipalTag/tier}/*"),
         allow("iam:ListRoleTags", on="arn:aws:iam::${aws:PrincipalAccount}:role/${aws:PrincipalTag/none}*"))
     limited.ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=specification("vpc"))
@@ -540,25 +563,59 @@ def test_variables(aws: Aws, limited: Limited) -> None:
 
 
 def test_roles_that_services_make_themselves(aws: Aws, limited: Limited) -> None:
-    limited.policy(allow("ecs:CreateCluster", "elasticloadbalancing:CreateLoadBalancer"))
-    role = f"arn:aws:iam::{aws.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
-    assert refused("AccessDeniedException", limited.ecs.create_cluster, clusterName="a").endswith(
+    role = f"arn:aws:iam::{aws.account}:role/aws-service-role/elasticloadbalancing.amazonaws.com/" \
+        "AWSServiceRoleForElasticLoadBalancing"
+    balancer = {"Name": "b", "Subnets": aws.network().subnets, "Scheme": "internal"}
+    create = allow("elasticloadbalancing:CreateLoadBalancer")
+
+    def service(name: str) -> dict[str, Any]:
+        return allow("iam:CreateServiceLinkedRole", on=f"arn:aws:iam::{aws.account}:role/aws-service-role/*",
+                     when={"StringEquals": {"iam:AWSServiceName": f"{name}.amazonaws.com"}})
+
+    limited.policy(create)
+    assert refused("AccessDenied", limited.elbv2.create_load_balancer, **balancer).endswith(
         f"iam:CreateServiceLinkedRole on resource: {role} because no identity-based policy allows the "
         "iam:CreateServiceLinkedRole action")
-    assert limited.administrator.ecs.list_clusters()["clusterArns"] == []
-    limited.policy(allow("ecs:CreateCluster", "elasticloadbalancing:CreateLoadBalancer"),
-                   allow("iam:CreateServiceLinkedRole", on=f"arn:aws:iam::{aws.account}:role/aws-service-role/*",
-                         when={"StringEquals": {"iam:AWSServiceName": "ecs.amazonaws.com"}}))
-    limited.ecs.create_cluster(clusterName="a")
-    assert asked(aws, "CreateCluster")[-1] == f"iam:CreateServiceLinkedRole {role}"
-    assert aws.iam.get_role(RoleName="AWSServiceRoleForECS")["Role"]["Arn"] == role
-    balancer = {"Name": "b", "Subnets": aws.network().subnets, "Scheme": "internal"}
+    limited.policy(create, service("ecs"))
     refused("AccessDenied", limited.elbv2.create_load_balancer, **balancer)
-    limited.policy(allow("ecs:CreateCluster", "elasticloadbalancing:CreateLoadBalancer"))
-    limited.ecs.create_cluster(clusterName="b")
-    assert len(asked(aws, "CreateCluster")) == 1, "it is there"
-    aws.balancer(aws.network("10.1"))  # whoever comes first
+    assert limited.administrator.elbv2.describe_load_balancers()["LoadBalancers"] == []
+    limited.policy(create, service("elasticloadbalancing"))
     limited.elbv2.create_load_balancer(**balancer)
+    assert asked(aws, "CreateLoadBalancer")[-1] == f"iam:CreateServiceLinkedRole {role}"
+    assert aws.iam.get_role(RoleName="AWSServiceRoleForElasticLoadBalancing")["Role"]["Arn"] == role
+    limited.policy(create)
+    limited.elbv2.create_load_balancer(**{**balancer, "Name": "c"})
+    assert len(asked(aws, "CreateLoadBalancer")) == 1, "it is there"
+
+
+def test_a_cluster_without_the_role_of_ecs(aws: Aws, limited: Limited) -> None:
+    """ECS makes the cluster all the same, and what needs the role fails."""
+    clusters = allow("ecs:*")
+    limited.policy(clusters)
+    limited.ecs.create_cluster(clusterName="c")
+    assert "iam:CreateServiceLinkedRole" in asked(aws, "CreateCluster")[-1]
+    definition = aws.task_definition()
+    network = {"awsvpcConfiguration": {"subnets": aws.network().subnets}}
+    service = {"cluster": "c", "serviceName": "s", "taskDefinition": definition, "launchType": "FARGATE",
+               "networkConfiguration": network}
+    providers: dict[str, Any] = {"capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": []}
+    for message in (
+        refused("InvalidParameterException", limited.ecs.create_service, **service),
+        refused("InvalidParameterException", limited.ecs.put_cluster_capacity_providers, cluster="c", **providers),
+        refused("InvalidParameterException", limited.ecs.create_cluster, clusterName="d", **providers),
+    ):
+        assert message.startswith("Unable to assume the service linked role.")
+    limited.policy(clusters, allow("iam:CreateServiceLinkedRole"))
+    limited.ecs.create_cluster(clusterName="c")
+    limited.policy(clusters)
+    limited.ecs.create_service(**service)
+    assert len(asked(aws, "CreateService")) == 1
+
+
+def test_a_role_that_a_service_needs_is_made_for_whoever_comes_first(aws: Aws, limited: Limited) -> None:
+    aws.balancer(aws.network())
+    limited.policy(allow("elasticloadbalancing:CreateLoadBalancer"))
+    limited.elbv2.create_load_balancer(Name="b", Subnets=aws.network("10.1").subnets, Scheme="internal")
 
 
 def test_managed_policies_to_read(aws: Aws, limited: Limited) -> None:
@@ -590,7 +647,8 @@ def test_every_action_of_the_table_is_decided(aws: Aws, limited: Limited) -> Non
     _logs(limited)
     requests = [one for one in aws.ask("requests")["requests"] if "authorized" in one]
     checked = {pair["action"] for one in requests for pair in one["authorized"]}
-    assert sorted(set(actions()) - checked) == ["logs:TagLogGroup", "sts:GetCallerIdentity"]
+    assert sorted(set(actions()) - checked) == [
+        "logs:TagLogGroup", "route53:AssociateVPCWithHostedZone", "sts:GetCallerIdentity"]
     for name, action in actions().items():
         resources = {pair["resource"].split(":", 5)[-1] for one in requests for pair in one["authorized"]
                      if pair["action"] == name}
@@ -618,8 +676,8 @@ def _networks(limited: Limited) -> None:
     ec2.create_route(RouteTableId=first, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway_id)
     ec2.replace_route(RouteTableId=first, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway_id)
     association = ec2.associate_route_table(RouteTableId=first, SubnetId=subnet)["AssociationId"]
-    association = ec2.replace_route_table_association(AssociationId=association, RouteTableId=second)["NewAssociationId"]
-    ec2.disassociate_route_table(AssociationId=association)
+    replaced = ec2.replace_route_table_association(AssociationId=association, RouteTableId=second)
+    ec2.disassociate_route_table(AssociationId=replaced["NewAssociationId"])
     ec2.delete_route(RouteTableId=first, DestinationCidrBlock="0.0.0.0/0")
     permission = [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}]
     for direction in ("ingress", "egress"):
@@ -800,7 +858,7 @@ def test_a_policy_that_cannot_be_evaluated_is_refused(aws: Aws, limited: Limited
 
 def test_every_action_with_resources_says_which() -> None:
     with_resources = {name for name, one in actions().items() if one.resource_types}
-    passed_on = {"iam:PassRole"}
+    passed_on = {"iam:PassRole", "route53:AssociateVPCWithHostedZone"}
     assert set(ASKS) | passed_on == with_resources
 
 
