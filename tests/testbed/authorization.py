@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -85,16 +86,16 @@ def _refused(principal: Principal, one: Asked, incoming: Incoming, logged: Logge
         logged.authorized.append(pair)
     context = RequestContext(principal, one, reference, incoming.region)
     by_identity = decide(principal.policies, one.action, one.resource.arn, context)
-    by_boundary = "Allow"
+    by_boundary: str | None = "Allow"
     if principal.boundary is not None:
-        by_boundary = decide(principal.boundary, one.action, one.resource.arn, context) or ""
+        by_boundary = decide(principal.boundary, one.action, one.resource.arn, context)
     if by_identity == "Deny":
         reason = "with an explicit deny in an identity-based policy"
     elif by_boundary == "Deny":
         reason = "with an explicit deny in a permissions boundary"
     elif by_identity is None:
         reason = f"because no identity-based policy allows the {one.action} action"
-    elif not by_boundary:
+    elif by_boundary is None:
         reason = f"because no permissions boundary allows the {one.action} action"
     else:
         return None
@@ -196,7 +197,6 @@ class RequestContext:
         return [known[name]] if name in known else None
 
 
-def _tag(tags: object, name: str) -> list[str] | None:
+def _tag(tags: Mapping[str, str], name: str) -> list[str] | None:
     """The value of a tag, whatever the case of its key."""
-    assert isinstance(tags, dict)
-    return next(([str(value)] for key, value in tags.items() if str(key).lower() == name), None)
+    return next(([value] for key, value in tags.items() if key.lower() == name), None)

@@ -45,18 +45,19 @@ def principal_of(key: str) -> Principal | None:
             return None
         return Principal(
             "AssumedRole", session.account, session.arn, session.role, session.user, None,
-            tags_of(role.tags) if role else {}, _documents(iam, [role] if role else []),
+            tags_of(role.tags) if role else {}, _documents([role] if role else []),
             _boundary(iam, role.permissions_boundary_arn) if role else None,
         )
     account = account_of(key)
     iam = iam_backends[account]["aws"]
-    if key not in iam.access_keys or iam.access_keys[key].user_name is None:
+    name = iam.access_keys[key].user_name if key in iam.access_keys else None
+    if name is None:
         return None
-    user = iam.get_user(iam.access_keys[key].user_name)
+    user = iam.get_user(name)
     return Principal(
         "User", account, user.arn, user.arn, user.id, user.name,
         tags_of(iam.tagger.list_tags_for_resource(user.arn)["Tags"]),
-        _documents(iam, [user, *iam.get_groups_for_user(user.name)]), None,
+        _documents([user, *iam.get_groups_for_user(user.name)]), None,
     )
 
 
@@ -67,7 +68,7 @@ def tags_of(tags: Any) -> dict[str, str]:
             for tag in found}
 
 
-def _documents(iam: Any, holders: Iterable[Any]) -> tuple[str, ...]:
+def _documents(holders: Iterable[Any]) -> tuple[str, ...]:
     """Inline and attached policies.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html

@@ -425,7 +425,7 @@ def _register(request: Request) -> Iterator[Asked]:
         if name:
             arn = name if name.startswith("arn:") else _role(request.account, name).arn
             keys: Values = {"iam:passedtoservice": ["ecs-tasks.amazonaws.com"]}
-            yield Asked("iam:PassRole", Resource("role", arn), keys=keys)
+            yield Asked("iam:PassRole", _role_by_arn(arn), keys=keys)
 
 
 @asks("ecs", "DeleteTaskDefinitions")
@@ -540,6 +540,16 @@ def _role(account: str, name: str) -> Resource:
     return Resource("role", role.arn, tags_of(role.tags), {"iam:permissionsboundary": boundary}, f"role {name}")
 
 
+def _role_by_arn(arn: str) -> Resource:
+    """A role of any account, with its tags if it is there."""
+    from moto.iam.models import iam_backends
+
+    account = arn.split(":")[4] if arn.count(":") == 5 else ""
+    roles = iam_backends[account]["aws"].roles.values() if account.isdigit() else []
+    role = next((one for one in roles if one.arn == arn), None)
+    return Resource("role", arn, tags_of(role.tags) if role else {})
+
+
 @asks("iam", "AttachRolePolicy", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DetachRolePolicy",
       "GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListInstanceProfilesForRole", "ListRolePolicies",
       "ListRoleTags", "PutRolePermissionsBoundary", "PutRolePolicy", "TagRole", "UntagRole", "UpdateAssumeRolePolicy")
@@ -599,18 +609,11 @@ def service_linked_role(account: str, service: str, name: str) -> Asked:
 @asks("sts", "AssumeRole")
 def _assume_role(request: Request) -> Iterator[Asked]:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-sts"""
-    from moto.iam.models import iam_backends
-
     sent = request.sent
-    arn = sent.get("RoleArn") or ""
-    parts = arn.split(":")
-    roles = iam_backends[parts[4]]["aws"].roles.values() if len(parts) == 6 and parts[4].isdigit() else []
-    role = next((one for one in roles if one.arn == arn), None)
     external = sent.get("ExternalId")
     keys: Values = {"sts:rolesessionname": [sent.get("RoleSessionName") or ""],
                     "sts:externalid": [external] if external else None}
-    resource = Resource("role", arn, tags_of(role.tags) if role else {})
-    yield Asked(request.name, resource, tags_of(sent.get("Tags")), keys)
+    yield Asked(request.name, _role_by_arn(sent.get("RoleArn") or ""), tags_of(sent.get("Tags")), keys)
 
 
 # --- CloudWatch Logs

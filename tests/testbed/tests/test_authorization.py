@@ -460,6 +460,10 @@ def test_log_groups_end_in_a_colon_and_a_star(aws: Aws, limited: Limited) -> Non
     refused("AccessDeniedException", limited.logs.create_log_group, **make)
     limited.policy(allow("logs:CreateLogGroup", on=f"{group}:*", when=REQUESTED), allow("logs:TagResource", on=group))
     limited.logs.create_log_group(**make)
+    limited.policy(allow("logs:ListTagsForResource", on=f"{group}:*"))
+    refused("AccessDeniedException", limited.logs.list_tags_for_resource, resourceArn=group)
+    limited.policy(allow("logs:ListTagsForResource", on=group))
+    limited.logs.list_tags_for_resource(resourceArn=group)
     refused("AccessDeniedException", limited.logs.delete_log_group, logGroupName="/ours")
     limited.policy(allow("logs:DeleteLogGroup", when={"StringEquals": {"aws:ResourceTag/tier": "low"}}),
                    allow("logs:TagLogGroup", "logs:CreateLogGroup", on=f"{group}:*"))
@@ -491,6 +495,18 @@ def test_paths_of_roles(aws: Aws, limited: Limited) -> None:
     refused("AccessDenied", limited.iam.get_role, RoleName="none")  # which has no path
     limited.policy(allow("iam:CreateRole", "iam:TagRole", on=ours, when=REQUESTED))
     limited.iam.create_role(RoleName="s", Path="/ours/", Tags=[TIER], AssumeRolePolicyDocument=trust)
+
+
+def test_roles_that_may_be_assumed(aws: Aws, limited: Limited, new_account: Callable[[], Aws]) -> None:
+    """Whoever assumes a role is asked, in their own account, for a role of any."""
+    other = new_account()
+    role = other.iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(TASKS), Tags=[TIER])["Role"]["Arn"]
+    assume = {"RoleArn": role, "RoleSessionName": "session"}
+    refused("AccessDenied", limited.sts.assume_role, **assume)
+    limited.policy(allow("sts:AssumeRole", on=f"arn:aws:iam::{other.account}:role/*", when=TAGGED))
+    limited.sts.assume_role(**assume)
+    other.iam.untag_role(RoleName="r", TagKeys=["tier"])
+    refused("AccessDenied", limited.sts.assume_role, **assume)
 
 
 def test_conditions_on_policies_and_boundaries_of_roles(aws: Aws, limited: Limited) -> None:
