@@ -114,6 +114,10 @@ class Bed:
         """The requests that change something, in their order."""
         return self._ask("GET", f"/testbed/accounts/{ACCOUNT}/requests?writes=1")["requests"]  # type: ignore[no-any-return]
 
+    def requests(self) -> list[dict[str, Any]]:
+        """All requests, in their order."""
+        return self._ask("GET", f"/testbed/accounts/{ACCOUNT}/requests")["requests"]  # type: ignore[no-any-return]
+
     def dump(self) -> dict[str, list[dict[str, Any]]]:
         return self._ask("GET", f"/testbed/accounts/{ACCOUNT}/dump")  # type: ignore[no-any-return]
 
