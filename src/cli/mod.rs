@@ -5,6 +5,7 @@ mod changed_since;
 mod completions;
 mod destroy;
 pub mod failure;
+mod iam_policy;
 mod offboard;
 mod onboard;
 mod plan;
@@ -104,6 +105,7 @@ enum Command {
     Offboard(offboard::Arguments),
     Destroy(destroy::Arguments),
     Status(status::Arguments),
+    IamPolicy(iam_policy::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
     Man(completions::ManArguments),
@@ -283,6 +285,7 @@ async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Offboard(arguments) => offboard::run(context, &arguments).await,
         Command::Destroy(arguments) => destroy::run(context, &arguments).await,
         Command::Status(arguments) => status::run(context, &arguments).await,
+        Command::IamPolicy(arguments) => iam_policy::run(context, &arguments),
         Command::Schema(arguments) => schema::run(context, &arguments),
         Command::Completions(arguments) => completions::run(context, &arguments),
         Command::Man(arguments) => completions::man(context, &arguments),

@@ -4,9 +4,10 @@ use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use super::{Context, LimitOptions, changed_since, plan_file, planning, write};
 use crate::aws::Access;
-use crate::plan::Plan;
+use crate::plan::calculate::count;
 use crate::plan::intent::{self, Purpose};
 use crate::plan::saved::{SavedPlan, SavedSpec};
+use crate::plan::{Plan, attribution};
 use crate::report::{calls_text, plan_json, plan_markdown, plan_text};
 use crate::spec::Specs;
 
@@ -33,6 +34,9 @@ pub(super) struct Arguments {
     /// Plan only what files that have changed since this Git revision can affect, and what they have left behind
     #[arg(long, value_name = "REV")]
     changed_since: Option<String>,
+    /// Show only what was changed in AWS since the last apply, and what nobody knows the origin of
+    #[arg(long, conflicts_with_all = ["out", "changed_since"])]
+    drift_only: bool,
     /// Also save the plan to this file, for `tierctl apply --plan`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -70,6 +74,13 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let calls = &context.calls;
     let mut planned = planning::plan(context, &subjects, purpose, Access::Read).await?;
     planned.plan.add(departed, Vec::new());
+    if arguments.drift_only {
+        let left_out = attribution::keep_drift(&mut planned.plan);
+        if left_out > 0 {
+            let what = count(left_out, "change of the specs is", "changes of the specs are");
+            planned.plan.warnings.push(format!("{what} left out: `tierctl plan` without --drift-only shows all"));
+        }
+    }
     let saved = match &arguments.out {
         Some(path) => Some((path, save(context, path, &specs, purpose, &planned.plan)?)),
         None => None,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::attribution::{self, Origin};
 use super::compare::{self, FieldChange};
 use super::{Action, Change, Intent, Plan, Subject, Treatment, Unclaimed, Wait, order};
 use crate::estate::names;
@@ -146,6 +147,10 @@ impl<'a> Calculation<'a> {
         self.unclaimed();
         self.hold_back();
         self.order_successions();
+        let living: BTreeSet<Scope> = self.ours.keys().map(|key| key.scope.clone()).collect();
+        for change in &mut self.plan.changes {
+            change.origin = change.origin.or_else(|| attribution::of_change(change, &living));
+        }
         sort(&mut self.plan.changes, &mut self.plan.waits);
         let ids = self.states.iter().filter_map(|(key, state)| match state {
             State::Stands(id) => Some((key.clone(), id.clone())),
@@ -301,6 +306,7 @@ impl<'a> Calculation<'a> {
                     after: text(after),
                     after_unknown: false,
                     forces_replacement: false,
+                    origin: Origin::Spec,
                 });
             }
         }
@@ -308,6 +314,7 @@ impl<'a> Calculation<'a> {
         if changes.iter().any(|change| change.path == "task_definition") {
             changes.retain(|change| ![TAG_CONTENT, TAG_REVISION].iter().any(|tag| change.path == format!("tags.{tag}")));
         }
+        attribution::attribute(desired, live, &mut changes);
         changes
     }
 
@@ -589,6 +596,8 @@ impl<'a> Calculation<'a> {
             }
             let reason = if is_outdated { "left over from a replacement" } else { "it exists twice, and nothing uses this one" };
             self.push(Action::Delete, &key, None, Some(other.clone()), Vec::new(), Some(format!("{reason} ({} stays)", kept.id)));
+            // No spec asks for it.
+            self.plan.changes.iter_mut().next_back().into_iter().for_each(|change| change.origin = Some(Origin::Unattributed));
         }
     }
 
@@ -808,6 +817,7 @@ impl<'a> Calculation<'a> {
             name: key.name.clone(),
             place,
             fields,
+            origin: None,
             reason,
             desired,
             live,

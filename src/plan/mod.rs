@@ -1,5 +1,6 @@
 //! What would change: the desired estate against what exists. Pure, total and deterministic.
 
+pub mod attribution;
 pub mod calculate;
 pub mod compare;
 pub mod intent;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::resources::Kind;
 use crate::resources::model::{Condition, Desired, Key, Live, Place, Scope};
+pub use attribution::Origin;
 pub use calculate::calculate;
 pub use compare::FieldChange;
 
@@ -89,6 +91,8 @@ pub struct Change {
     pub name: String,
     pub place: Place,
     pub fields: Vec<FieldChange>,
+    /// Where it comes from; nothing where it is refused before anything was compared.
+    pub origin: Option<Origin>,
     /// Why it is replaced, deleted or blocked; empty where the fields say it.
     pub reason: Option<String>,
     /// What is to be made or changed; references still in it are resolved when it is applied.
@@ -126,6 +130,7 @@ impl Change {
             name: name.into(),
             place: place.clone(),
             fields: Vec::new(),
+            origin: None,
             reason: Some(reason.into()),
             desired: None,
             live: None,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{FORMAT_VERSION, Identity, Located, RunDocument, RunInfo};
-use crate::plan::{Action, Change, FieldChange, Plan, Summary};
+use crate::plan::{Action, Change, FieldChange, Origin, Plan, Summary};
 use crate::resources::model::Condition;
 
 /// What `tierctl plan --format json` prints.
@@ -39,6 +39,8 @@ pub struct ChangeDocument {
     located: Located,
     /// The fields that differ; of a thing to be made, all.
     fields: Vec<FieldChange>,
+    /// Where it comes from; null where it is refused before anything was compared.
+    origin: Option<Origin>,
     /// Why it is replaced, deleted or blocked; null where the fields say it.
     reason: Option<String>,
     /// How many tenants depend on what the tier has here; null for a tenant's own.
@@ -100,6 +102,7 @@ pub(super) fn change(change: &Change, plan: &Plan) -> ChangeDocument {
         identity: Identity::new(change.subject.name(), &change.name, &change.scope),
         located: Located::at(&change.place),
         fields: change.fields.clone(),
+        origin: change.origin,
         reason: change.reason.clone(),
         dependents: plan.dependents(change),
     }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod addresses;
+mod attribution;
 mod bed;
 mod blast_radius;
 mod calls;
