@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from convergence.program import Project
-from convergence.table import ROOT
 
 #: What `iam-policy --for` takes.
 COMMANDS = ("plan", "apply", "onboard", "offboard", "destroy")
@@ -20,6 +19,13 @@ LONGEST_MANAGED = 6_144
 
 Document = dict[str, Any]
 Statement = dict[str, Any]
+
+
+#: What an administrator's role has.
+ANYTHING: Document = {
+    "Version": "2012-10-17",
+    "Statement": [{"Sid": "Anything", "Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
 
 
 def listed(value: Any) -> list[str]:
@@ -34,20 +40,6 @@ def printed(project: Project, command: str, tier: str | None) -> Document:
         raise RuntimeError(f"there is no document:\n{run.as_text()}")
     document: Document = json.loads(run.stdout)
     return document
-
-
-def is_printed(project: Project) -> bool:
-    """Whether this tierctl prints documents at all."""
-    return project.run("iam-policy", "--help").code == 0
-
-
-def stand_in() -> Document:
-    """Everything that docs/permissions.md names, on everything: to try the proof itself on."""
-    text = (ROOT / "docs" / "permissions.md").read_text(encoding="utf-8")
-    names = set(re.findall(r"\b(?:[a-z0-9-]+):[A-Z][A-Za-z]+\b", text))
-    found = sorted({*names, "route53:AssociateVPCWithHostedZone"} - {"sts:AssumeRole", "sts:GetCallerIdentity"})
-    statement = {"Sid": "All", "Effect": "Allow", "Action": found, "Resource": "*"}
-    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def statements(document: Document) -> list[Statement]:

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from convergence import specs
 from convergence.bed import ACCOUNT, Bed, client
 from convergence.foreign import TRUST
 
 TIERS = [{"Name": "tag-key", "Values": ["tierctl:tier"]}]
 
 
-def _named(things: list[dict[str, Any]], start: str) -> dict[str, Any]:
-    """The one whose tag `tierctl:resource` starts so."""
-    return next(
-        one
-        for one in things
-        for tag in one["Tags"]
-        if tag["Key"] == "tierctl:resource" and tag["Value"].startswith(start)
-    )
-
-
 def network_was_rewired(bed: Bed) -> None:
-    """Routes lead elsewhere, subnets use other tables, settings are off."""
+    """Routes lead elsewhere, a subnet uses a table of theirs, settings are off."""
     ec2 = client(bed, "ec2")
     vpc = ec2.describe_vpcs(Filters=TIERS)["Vpcs"][0]["VpcId"]
     subnets = ec2.describe_subnets(Filters=TIERS)["Subnets"]
@@ -30,11 +21,9 @@ def network_was_rewired(bed: Bed) -> None:
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": False})
     for subnet in subnets:
         ec2.modify_subnet_attribute(SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": not subnet["MapPublicIpOnLaunch"]})
-    used = [(table, one) for table in tables for one in table["Associations"] if one.get("SubnetId")]
-    others = {table["RouteTableId"] for table, _ in used}
-    first, association = used[0]
-    another = next(number for number in sorted(others) if number != first["RouteTableId"])
-    ec2.replace_route_table_association(AssociationId=association["RouteTableAssociationId"], RouteTableId=another)
+    association = next(one for table in tables for one in table["Associations"] if one.get("SubnetId"))
+    stray = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.replace_route_table_association(AssociationId=association["RouteTableAssociationId"], RouteTableId=stray)
     interface = ec2.create_network_interface(SubnetId=subnets[0]["SubnetId"])["NetworkInterface"]["NetworkInterfaceId"]
     for table in tables:
         if any(route.get("GatewayId") == gateway for route in table["Routes"]):
@@ -84,26 +73,118 @@ def roles_were_changed(bed: Bed) -> None:
 TRUST_NOBODY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}'
 
 
-def tags_were_taken(bed: Bed) -> None:
-    """The tags of the team are gone, wherever a thing of the tier had them."""
-    ec2, elb, iam, ecs, logs = (client(bed, service) for service in ("ec2", "elbv2", "iam", "ecs", "logs"))
+def tiers_tags_were_taken(bed: Bed) -> None:
+    """The team's own tag is gone wherever a thing of the tier had it."""
+    ec2, elb, iam, logs = (client(bed, service) for service in ("ec2", "elbv2", "iam", "logs"))
     found = ec2.describe_tags(Filters=[{"Name": "key", "Values": ["tierctl:tier"]}])["Tags"]
     ec2.delete_tags(Resources=sorted({tag["ResourceId"] for tag in found}), Tags=[{"Key": "team"}])
     for role in iam.list_roles(PathPrefix="/tierctl/")["Roles"]:
         iam.untag_role(RoleName=role["RoleName"], TagKeys=["team"])
-    arns = [one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]]
-    arns += [one["ListenerArn"] for arn in list(arns) for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]]
-    arns += [one["TargetGroupArn"] for one in elb.describe_target_groups()["TargetGroups"]]
-    for one in elb.describe_tags(ResourceArns=arns)["TagDescriptions"]:
-        if any(tag["Key"] == "tierctl:tier" for tag in one["Tags"]):
-            elb.remove_tags(ResourceArns=[one["ResourceArn"]], TagKeys=["team"])
-    for cluster in ecs.list_clusters()["clusterArns"]:
-        if not cluster.endswith("/theirs"):
-            ecs.untag_resource(resourceArn=cluster, tagKeys=["team"])
-            for service in ecs.list_services(cluster=cluster)["serviceArns"]:
-                ecs.untag_resource(resourceArn=service, tagKeys=["team"])
+    balancers = [one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]]
+    listeners = [one["ListenerArn"] for arn in balancers for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]]
+    _take_tags(elb, [*balancers, *listeners])
     for group in logs.describe_log_groups(logGroupNamePrefix="/tierctl/")["logGroups"]:
         logs.untag_resource(resourceArn=group["arn"].removesuffix(":*"), tagKeys=["team"])
+
+
+def tenants_tags_were_taken(bed: Bed) -> None:
+    """The team's own tag is gone wherever a thing of a tenant had it."""
+    elb, ecs = client(bed, "elbv2"), client(bed, "ecs")
+    _take_tags(elb, [*_rules(elb), *(one["TargetGroupArn"] for one in elb.describe_target_groups()["TargetGroups"])])
+    for cluster in _clusters(ecs):
+        ecs.untag_resource(resourceArn=cluster, tagKeys=["team"])
+        for service in ecs.list_services(cluster=cluster)["serviceArns"]:
+            ecs.untag_resource(resourceArn=service, tagKeys=["team"])
+
+
+def _take_tags(elb: Any, arns: list[str]) -> None:
+    ours = _tagged(elb, arns)
+    elb.remove_tags(ResourceArns=ours, TagKeys=["team"])
+
+
+def _tagged(elb: Any, arns: list[str]) -> list[str]:
+    found = elb.describe_tags(ResourceArns=arns)["TagDescriptions"]
+    return [one["ResourceArn"] for one in found if any(tag["Key"] == "tierctl:tier" for tag in one["Tags"])]
+
+
+def _rules(elb: Any) -> list[str]:
+    """Of all listeners, but for their default rules."""
+    balancers = [one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]]
+    listeners = [one["ListenerArn"] for arn in balancers for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]]
+    rules = [rule for arn in listeners for rule in elb.describe_rules(ListenerArn=arn)["Rules"]]
+    return [rule["RuleArn"] for rule in rules if not rule["IsDefault"]]
+
+
+def _clusters(ecs: Any) -> list[str]:
+    return [arn for arn in ecs.list_clusters()["clusterArns"] if not arn.endswith("/theirs")]
+
+
+#: An instance profile with a role of ours.
+PROFILE = "stray-profile"
+
+
+def things_are_used(bed: Bed) -> None:
+    """Something of theirs is in a subnet of ours, and a role of ours in a profile."""
+    ec2, iam = client(bed, "ec2"), client(bed, "iam")
+    subnet = ec2.describe_subnets(Filters=TIERS)["Subnets"][0]["SubnetId"]
+    ec2.create_network_interface(SubnetId=subnet, Description="theirs")
+    iam.create_instance_profile(InstanceProfileName=PROFILE)
+    role = iam.list_roles(PathPrefix="/tierctl/")["Roles"][0]["RoleName"]
+    iam.add_role_to_instance_profile(InstanceProfileName=PROFILE, RoleName=role)
+
+
+def a_service_was_added(bed: Bed) -> None:
+    """Something of theirs stands in a tenant's cluster."""
+    _in_a_cluster(bed, "create_service", serviceName=STRAY, desiredCount=0, launchType="FARGATE")
+
+
+def a_task_was_started(bed: Bed) -> None:
+    """Something of theirs runs in a tenant's cluster, and of no service."""
+    container = {"name": "x", "image": "x:1", "cpu": 256, "memory": 512}
+    client(bed, "ecs").register_task_definition(
+        family="theirs",
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+        containerDefinitions=[container],
+    )
+    _in_a_cluster(bed, "run_task", launchType="FARGATE", count=1)
+
+
+#: The service of theirs.
+STRAY = "stray"
+
+
+def _in_a_cluster(bed: Bed, action: str, **more: Any) -> None:
+    ec2, ecs = client(bed, "ec2"), client(bed, "ecs")
+    subnet = ec2.describe_subnets(Filters=TIERS)["Subnets"][0]["SubnetId"]
+    network = {"awsvpcConfiguration": {"subnets": [subnet]}}
+    getattr(ecs, action)(cluster=_clusters(ecs)[0], taskDefinition="theirs", networkConfiguration=network, **more)
+
+
+def an_endpoint_waits(bed: Bed) -> None:
+    """Somebody has made an endpoint anew, and the owner of its service has to accept it."""
+    bed.endpoint_services(
+        [{"name": specs.SERVICE, "owner": specs.OWNER, "allowed_principals": ["*"], "acceptance_required": True}]
+    )
+    ec2 = client(bed, "ec2")
+    was = next(one for one in ec2.describe_vpc_endpoints(Filters=TIERS)["VpcEndpoints"] if one["ServiceName"] == specs.SERVICE)
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[was["VpcEndpointId"]])
+    ec2.create_vpc_endpoint(
+        VpcEndpointType="Interface",
+        VpcId=was["VpcId"],
+        ServiceName=was["ServiceName"],
+        SubnetIds=was["SubnetIds"],
+        SecurityGroupIds=[group["GroupId"] for group in was["Groups"]],
+        PrivateDnsEnabled=False,
+        TagSpecifications=[{"ResourceType": "vpc-endpoint", "Tags": was["Tags"]}],
+    )
+
+
+def an_answer_will_be_lost(bed: Bed) -> None:
+    """A role is made, and the answer does not arrive: asked again, AWS says that it is there."""
+    bed.control(faults=[{"effect": "drop-after", "action": "CreateRole"}])
 
 
 def tenants_were_changed(bed: Bed) -> None:
@@ -115,11 +196,11 @@ def tenants_were_changed(bed: Bed) -> None:
             elb.modify_target_group(TargetGroupArn=arn, HealthCheckPath="/other")
             stickiness = {"Key": "deregistration_delay.timeout_seconds", "Value": "7"}
             elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[stickiness])
-    for cluster in ecs.list_clusters()["clusterArns"]:
-        if cluster.endswith("/theirs"):
-            continue
-        ecs.put_cluster_capacity_providers(cluster=cluster, capacityProviders=[], defaultCapacityProviderStrategy=[])
-        ecs.update_cluster_settings(cluster=cluster, settings=[{"name": "containerInsights", "value": "enabled"}])
+    for cluster in _clusters(ecs):
+        ecs.put_cluster_capacity_providers(
+            cluster=cluster, capacityProviders=["FARGATE", "FARGATE_SPOT"], defaultCapacityProviderStrategy=[]
+        )
+        ecs.update_cluster_settings(cluster=cluster, settings=[{"name": "containerInsights", "value": "disabled"}])
         for service in ecs.list_services(cluster=cluster)["serviceArns"]:
             ecs.update_service(cluster=cluster, service=service, desiredCount=3)
             running = ecs.describe_services(cluster=cluster, services=[service])["services"][0]["taskDefinition"]
@@ -133,7 +214,7 @@ def tenants_were_changed(bed: Bed) -> None:
 def scalable_target_was_made(bed: Bed) -> None:
     """Autoscaling decides how many tasks a tenant's service has."""
     ecs = client(bed, "ecs")
-    cluster = next(arn for arn in ecs.list_clusters()["clusterArns"] if not arn.endswith("/theirs"))
+    cluster = _clusters(ecs)[0]
     service = ecs.list_services(cluster=cluster)["serviceArns"][0]
     client(bed, "application-autoscaling").register_scalable_target(
         ServiceNamespace="ecs",
@@ -148,10 +229,5 @@ def scalable_target_was_made(bed: Bed) -> None:
 def rules_were_moved(bed: Bed) -> None:
     """Our rules on another team's listener have places that are not ours."""
     elb = client(bed, "elbv2")
-    for balancer in elb.describe_load_balancers()["LoadBalancers"]:
-        for listener in elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]:
-            rules = [one["RuleArn"] for one in elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"] if not one["IsDefault"]]
-            for number, one in enumerate(elb.describe_tags(ResourceArns=rules)["TagDescriptions"] if rules else []):
-                if any(tag["Key"] == "tierctl:tier" for tag in one["Tags"]):
-                    place = {"RuleArn": one["ResourceArn"], "Priority": 40_000 + number}
-                    elb.set_rule_priorities(RulePriorities=[place])
+    for number, rule in enumerate(_tagged(elb, _rules(elb))):
+        elb.set_rule_priorities(RulePriorities=[{"RuleArn": rule, "Priority": 40_000 + number}])

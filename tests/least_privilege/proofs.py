@@ -57,7 +57,7 @@ class Shown:
             stage.close()
 
     def users(self, cut: Cut) -> list[Stage]:
-        """Where the action is asked for: the shortest run first."""
+        """Where the action is asked for: first where a message is all that it is for, then the shortest run."""
         found = [
             stage
             for stage in self.stages
@@ -65,7 +65,12 @@ class Shown:
             and cut.action in self.ended[stage.scenario.id].used
             and cut.is_in(stage.document)
         ]
-        return sorted(found, key=lambda stage: (self.ended[stage.scenario.id].requests, stage.scenario.id))
+
+        def cost(stage: Stage) -> tuple[bool, int, str]:
+            scenario = stage.scenario
+            return cut.action not in scenario.tells, self.ended[scenario.id].requests, scenario.id
+
+        return sorted(found, key=cost)
 
 
 def enough(world: World, command: str, scenarios: Iterable[Scenario], jobs: int) -> Shown:
@@ -90,6 +95,8 @@ def enough(world: World, command: str, scenarios: Iterable[Scenario], jobs: int)
             with stage.on(of_any) as bed:
                 again = stage.run(bed)
                 stage.as_expected(trial, bed, again)
+        if trial.problems:
+            trial.problems += [f"{action} is missing" for action in stage.lacks()]
         return stage, ended, [f"{scenario.id}: {said(trial)}"] if trial.problems else []
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -137,6 +144,11 @@ def _fails(stage: Stage, cut: Cut, trial: Trial) -> None:
     with stage.on(cut.of(stage.document)) as bed:
         ended = stage.run(bed)
         run = ended.run
+        if cut.action in stage.scenario.tells:
+            trial.did(run, checks.ended(run, stage.scenario.code))
+            if stage.scenario.tells[cut.action] in run.words:
+                trial.problems.append(f"it says {stage.scenario.tells[cut.action]!r} all the same")
+            return
         if run.code == stage.scenario.code and cut.action not in run.words:
             trial.did(run, [IDLE])
             return

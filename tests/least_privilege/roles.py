@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 from convergence.bed import ACCOUNT, Bed, client
@@ -40,9 +41,22 @@ def make(bed: Bed) -> dict[str, str]:
     return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
 
-def allow(bed: Bed, document: Document) -> None:
-    """From now on the role may do what the document says, and nothing else."""
-    client(bed, "iam").put_role_policy(RoleName=ROLE, PolicyName="tierctl", PolicyDocument=json.dumps(document))
+def allow(bed: Bed, *documents: Document) -> None:
+    """From now on the role may do what the documents say, and nothing else."""
+    for number, document in enumerate(documents):
+        client(bed, "iam").put_role_policy(RoleName=ROLE, PolicyName=f"tierctl-{number}", PolicyDocument=json.dumps(document))
+
+
+def entered(bed: Bed, environment: dict[str, str]) -> Callable[[str], Any]:
+    """Makes clients of somebody in the role, with credentials of the user."""
+    key = {name.lower(): value for name, value in environment.items()}
+    session = client(bed, "sts", key).assume_role(RoleArn=ROLE_ARN, RoleSessionName="somebody")["Credentials"]
+    credentials = {
+        "aws_access_key_id": session["AccessKeyId"],
+        "aws_secret_access_key": session["SecretAccessKey"],
+        "aws_session_token": session["SessionToken"],
+    }
+    return lambda service: client(bed, service, credentials)
 
 
 def entering(specs: Specs) -> Specs:

@@ -6,7 +6,8 @@ Most are those of the proof of convergence, which already make, change, replace 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from convergence import specs
 from convergence.bed import REGION, Bed
@@ -14,6 +15,7 @@ from convergence.program import Specs
 from convergence.scenarios import (
     ACME,
     APPLY,
+    CHANGED_ACME,
     CHANGED_TIER,
     DESTROY,
     FLEET,
@@ -34,6 +36,10 @@ from convergence.specs import Spec
 from . import meanwhile
 
 PLAN = ("plan", "--format", "json")
+#: Where something is never going to go.
+BRIEFLY = ("--timeout", "5s")
+#: Containers are watched, which others can switch off.
+INSIGHTS = changed(PLAIN, monitoring__container_insights="enhanced")
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class Scenario(Disturbed):
     code: int = 0
     #: Whether the plan of what the specs say is empty afterwards.
     settles: bool = True
+    #: What it says only thanks to an action, where it goes on without: by action, part of the message.
+    tells: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_alone(self) -> bool:
@@ -63,7 +71,7 @@ PARTS = {"change": "apply", "replacement": "apply"}
 
 
 def _as_before(scenario: Disturbed) -> Scenario:
-    values = {field.name: getattr(scenario, field.name) for field in fields(scenario)}
+    values = {one.name: getattr(scenario, one.name) for one in fields(scenario)}
     part = "onboard" if scenario.command == ONBOARD else PARTS.get(scenario.part, scenario.part)
     name = scenario.name if part == scenario.part else f"{scenario.part}-{scenario.name}"
     return Scenario(**{**values, "part": part, "name": name})
@@ -77,23 +85,30 @@ def _reading() -> list[Scenario]:
     lived_in: Specs = {TIER: WHOLE, **TENANTS}
     guest: Specs = {TIER: GUEST, "tenants/acme": ACME}
 
-    def reads(name: str, command: tuple[str, ...], now: Specs, before: Specs, others: Callable[[Bed], None] | None = None) -> Scenario:
-        return Scenario("plan", name, command, now, before, reads=True, settles=False, others=others)
+    tuned: Specs = {TIER: INSIGHTS, "tenants/acme": CHANGED_ACME}
+    def reads(name: str, command: tuple[str, ...], now: Specs, before: Specs, **more: Any) -> Scenario:
+        return Scenario("plan", name, command, now, before, reads=True, settles=False, **more)
 
     return [
         reads("of-nothing", PLAN, lived_in, {}),
-        reads("of-all", PLAN, lived_in, lived_in, meanwhile.tenants_were_changed),
+        reads("of-all", PLAN, tuned, tuned, others=meanwhile.tenants_were_changed),
         reads("of-another-teams-network", PLAN, guest, guest),
-        reads("status", ("status", "--format", "json"), lived_in, lived_in, meanwhile.scalable_target_was_made),
+        reads(
+            "of-an-endpoint-that-waits",
+            ("plan",),
+            {TIER: PLAIN},
+            {TIER: PLAIN},
+            others=meanwhile.an_endpoint_waits,
+            code=3,
+            tells={"ec2:DescribeVpcEndpointServices": specs.OWNER},
+        ),
+        reads("status", ("status", "--format", "json"), lived_in, lived_in, others=meanwhile.scalable_target_was_made),
     ]
 
 
 def _applying() -> list[Scenario]:
     before: Specs = {TIER: WHOLE}
-    bare = changed(
-        with_group(specs.tier([]), load_balancer={**specs.INTERNET, "certificate": None}), egress=[], roles={"execution": {}}
-    )
-    del bare["cells"][0]["infra_groups"][0]["load_balancer"]["certificate"]
+    bare = with_group(specs.tier([], egress=[], roles={"execution": {}}), load_balancer=specs.INTERNET)
     bounded = changed(WHOLE, roles__task__permissions_boundary=specs.POWER_USER, roles__execution__permissions_boundary=None)
     wider = with_group(PLAIN, vpc=_zones("a", "b", "c"))
     one_retired = changed(PLAIN)
@@ -114,45 +129,97 @@ def _applying() -> list[Scenario]:
         applies("network-rewired", WHOLE, meanwhile.network_was_rewired),
         applies("gateway-detached", WHOLE, meanwhile.gateway_was_detached),
         applies("load-balancer-moved", WHOLE, meanwhile.load_balancer_was_moved),
-        applies("tags-taken", WHOLE, meanwhile.tags_were_taken),
+        applies("tags-taken", WHOLE, meanwhile.tiers_tags_were_taken),
         applies("infra-group-retired", without, was=one_retired),
         Scenario("apply", "tier-retired", APPLY, {TIER: retired(WHOLE)}, before),
+        Scenario(
+            "apply",
+            "still-used",
+            ("apply", "--yes", *BRIEFLY, "tiers"),
+            {TIER: retired(WHOLE)},
+            before,
+            others=meanwhile.things_are_used,
+            code=1,
+            settles=False,
+            tells=STILL_USED,
+        ),
+        Scenario("apply", "role-half-made", APPLY, {TIER: WHOLE}, others=meanwhile.an_answer_will_be_lost),
         Scenario("apply", "another-teams-network-changed", APPLY, {TIER: _other_guest()}, {TIER: GUEST}),
     ]
 
 
 def _other_guest() -> Spec:
-    """The same guest with other downstreams, in one subnet less."""
-    guest = changed(GUEST, downstreams=[{**specs.BIDDER, "port": 9443}, specs.LOGS])
-    return guest
+    """The same guest with other downstreams."""
+    return changed(GUEST, downstreams=[{**specs.BIDDER, "port": 9443}, specs.LOGS])
 
 
 def _onboarding() -> list[Scenario]:
     lived_in: Specs = {TIER: PLAIN, **TENANTS}
     guest: Specs = {TIER: GUEST, "tenants/acme": ACME}
-    spot = specs.service("acme", capacity_providers=[{"name": "FARGATE"}, {"name": "FARGATE_SPOT", "weight": 3}])
     broken = specs.service("acme", image="registry.example.com/missing:2.0", deployment={"rollback": False})
     stays: Specs = {TIER: PLAIN, "tenants/fleet": FLEET}
-    insights = changed(PLAIN, monitoring__container_insights="enhanced")
+    tuned: Specs = {TIER: INSIGHTS, "tenants/acme": ACME}
+    prune = ("onboard", "--yes", "--prune", *BRIEFLY, "tenants")
 
     def onboards(name: str, now: Specs, others: Callable[[Bed], None] | None = None, was: Specs = lived_in) -> Scenario:
         return Scenario("onboard", name, ONBOARD, now, was, others=others)
 
     return [
-        onboards("tenants-drifted", lived_in, meanwhile.tenants_were_changed),
+        onboards("tenants-drifted", tuned, meanwhile.tenants_were_changed, tuned),
         onboards("rules-moved", guest, meanwhile.rules_were_moved, guest),
-        onboards("tags-taken", lived_in, meanwhile.tags_were_taken),
-        onboards("capacity-providers", {TIER: PLAIN, "tenants/acme": spot}, was={TIER: PLAIN, "tenants/acme": ACME}),
-        Scenario("onboard", "image-missing", ONBOARD, {TIER: PLAIN, "tenants/acme": broken}, {TIER: PLAIN}, code=1, settles=False),
-        Scenario("onboard", "prune", (*ONBOARD[:2], "--prune", "tenants"), stays, lived_in),
+        onboards("tags-taken", lived_in, meanwhile.tenants_tags_were_taken),
+        Scenario(
+            "onboard",
+            "image-missing",
+            ONBOARD,
+            {TIER: PLAIN, "tenants/acme": broken},
+            {TIER: PLAIN},
+            code=1,
+            settles=False,
+            tells={"ecs:DescribeTasks": "CannotPullContainerError", "ecs:ListTasks": "CannotPullContainerError"},
+        ),
+        Scenario("onboard", "prune", prune, stays, lived_in),
+        *_kept_by_others("onboard", prune, stays, lived_in),
+    ]
+
+
+#: What refuses to be deleted says what uses it.
+STILL_USED = {
+    "ec2:DescribeNetworkInterfaces": "network interface eni-",
+    "iam:ListInstanceProfilesForRole": meanwhile.PROFILE,
+}
+
+
+def _kept_by_others(part: str, command: tuple[str, ...], now: Specs, before: Specs) -> list[Scenario]:
+    """A tenant's cluster cannot be deleted, since something of theirs is in it."""
+
+    def kept(name: str, code: int, others: Callable[[Bed], None], tells: dict[str, str]) -> Scenario:
+        return Scenario(part, name, command, now, before, code=code, settles=False, others=others, tells=tells)
+
+    return [
+        kept("service-of-theirs", 3, meanwhile.a_service_was_added, {"ecs:ListServices": f"not this tenant's: {meanwhile.STRAY}"}),
+        kept("task-of-theirs", 1, meanwhile.a_task_was_started, {"ecs:ListTasks": "tasks still run in it"}),
     ]
 
 
 def _leaving() -> list[Scenario]:
+    lived_in: Specs = {TIER: PLAIN, "tenants/acme": ACME}
     guest: Specs = {TIER: GUEST, "tenants/acme": ACME}
     offboard = ("offboard", "--yes", "acme")
     return [
+        *_kept_by_others("offboard", ("offboard", "--yes", *BRIEFLY, "acme"), lived_in, lived_in),
         Scenario("offboard", "another-teams-listener", offboard, guest, guest, {TIER: GUEST}),
+        Scenario(
+            "destroy",
+            "still-used",
+            ("destroy", "--yes", "--delete-logs", *BRIEFLY, "test"),
+            {TIER: WHOLE},
+            {TIER: WHOLE},
+            others=meanwhile.things_are_used,
+            code=1,
+            settles=False,
+            tells=STILL_USED,
+        ),
         Scenario("destroy", "after-much-change", DESTROY, {TIER: CHANGED_TIER}, {TIER: CHANGED_TIER}, {TIER: retired(CHANGED_TIER)}),
     ]
 
