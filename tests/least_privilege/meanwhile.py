@@ -158,8 +158,9 @@ STRAY = "stray"
 
 def _in_a_cluster(bed: Bed, action: str, **more: Any) -> None:
     ec2, ecs = client(bed, "ec2"), client(bed, "ecs")
-    subnet = ec2.describe_subnets(Filters=TIERS)["Subnets"][0]["SubnetId"]
-    network = {"awsvpcConfiguration": {"subnets": [subnet]}}
+    subnet = ec2.describe_subnets(Filters=TIERS)["Subnets"][0]
+    groups = ec2.describe_security_groups(Filters=[*TIERS, {"Name": "vpc-id", "Values": [subnet["VpcId"]]}])["SecurityGroups"]
+    network = {"awsvpcConfiguration": {"subnets": [subnet["SubnetId"]], "securityGroups": [groups[0]["GroupId"]]}}
     getattr(ecs, action)(cluster=_clusters(ecs)[0], taskDefinition="theirs", networkConfiguration=network, **more)
 
 

@@ -42,7 +42,7 @@ def make(bed: Bed) -> dict[str, str]:
 
 
 def allow(bed: Bed, *documents: Document) -> None:
-    """From now on the role may do what the documents say, and nothing else."""
+    """From now on the role may do what these documents say, as many as the ones before, and nothing else."""
     for number, document in enumerate(documents):
         client(bed, "iam").put_role_policy(RoleName=ROLE, PolicyName=f"tierctl-{number}", PolicyDocument=json.dumps(document))
 
@@ -56,7 +56,14 @@ def entered(bed: Bed, environment: dict[str, str]) -> Callable[[str], Any]:
         "aws_secret_access_key": session["SecretAccessKey"],
         "aws_session_token": session["SessionToken"],
     }
-    return lambda service: client(bed, service, credentials)
+    made: dict[str, Any] = {}
+
+    def clients(service: str) -> Any:
+        if service not in made:
+            made[service] = client(bed, service, credentials)
+        return made[service]
+
+    return clients
 
 
 def entering(specs: Specs) -> Specs:
