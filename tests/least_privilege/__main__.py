@@ -42,8 +42,14 @@ def prove(world: World, command: str, name: str, jobs: int) -> Shown:
         needed(shown, shown.cuts, jobs)
     finally:
         shown.close()
+    tell(shown.failures)
     print(f"{command}: {len(shown.stages)} scenarios, {len(shown.tried)} cuts, {time.monotonic() - started:.0f} s", file=sys.stderr)
     return shown
+
+
+def tell(failures: list[str]) -> None:
+    for text in failures:
+        print(f"FAILED {text}\n", flush=True)
 
 
 def main() -> int:
@@ -59,13 +65,11 @@ def main() -> int:
             taken = [] if options.command else apart(world)
         finally:
             world.close()
-    failures = [*(text for shown in found for text in shown.failures), *taken]
-    for text in failures:
-        print(f"FAILED {text}\n")
+    tell(taken)
     print(table.as_markdown(found) if options.markdown else table.as_text(found))
     if any(length > LONGEST_MANAGED for shown in found for length in shown.lengths):
         print(f"A managed policy has at most {LONGEST_MANAGED:,} characters; a longer document is for an inline policy.")
-    return int(bool(failures))
+    return int(bool(taken or any(shown.failures for shown in found)))
 
 
 if __name__ == "__main__":

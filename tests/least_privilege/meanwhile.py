@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convergence import specs
-from convergence.bed import ACCOUNT, Bed, client
+from convergence.bed import ACCOUNT, QUICK, Bed, client
 from convergence.foreign import TRUST
 
 TIERS = [{"Name": "tag-key", "Values": ["tierctl:tier"]}]
@@ -135,33 +135,36 @@ def things_are_used(bed: Bed) -> None:
 
 def a_service_was_added(bed: Bed) -> None:
     """Something of theirs stands in a tenant's cluster."""
-    _in_a_cluster(bed, "create_service", serviceName=STRAY, desiredCount=0, launchType="FARGATE")
+    _in_a_cluster(bed, desiredCount=0)
 
 
-def a_task_was_started(bed: Bed) -> None:
-    """Something of theirs runs in a tenant's cluster, and of no service."""
-    container = {"name": "x", "image": "x:1", "cpu": 256, "memory": 512}
-    client(bed, "ecs").register_task_definition(
-        family="theirs",
-        networkMode="awsvpc",
-        requiresCompatibilities=["FARGATE"],
-        cpu="256",
-        memory="512",
-        containerDefinitions=[container],
-    )
-    _in_a_cluster(bed, "run_task", launchType="FARGATE", count=1)
+def a_service_leaves(bed: Bed) -> None:
+    """Something of theirs stood in a tenant's cluster, and its tasks take their time to end."""
+    arn = _in_a_cluster(bed, desiredCount=1)
+    bed.control(settings={"service_draining": 3600, "target_draining": 3600})
+    client(bed, "ecs").delete_service(cluster=arn.split("/")[1], service=STRAY, force=True)
+    bed.control(settings=QUICK)
 
 
 #: The service of theirs.
 STRAY = "stray"
 
 
-def _in_a_cluster(bed: Bed, action: str, **more: Any) -> None:
+def _in_a_cluster(bed: Bed, **more: Any) -> str:
     ec2, ecs = client(bed, "ec2"), client(bed, "ecs")
     subnet = ec2.describe_subnets(Filters=TIERS)["Subnets"][0]
     groups = ec2.describe_security_groups(Filters=[*TIERS, {"Name": "vpc-id", "Values": [subnet["VpcId"]]}])["SecurityGroups"]
-    network = {"awsvpcConfiguration": {"subnets": [subnet["SubnetId"]], "securityGroups": [groups[0]["GroupId"]]}}
-    getattr(ecs, action)(cluster=_clusters(ecs)[0], taskDefinition="theirs", networkConfiguration=network, **more)
+    made = ecs.create_service(
+        cluster=_clusters(ecs)[0],
+        serviceName=STRAY,
+        taskDefinition="theirs",
+        launchType="FARGATE",
+        networkConfiguration={
+            "awsvpcConfiguration": {"subnets": [subnet["SubnetId"]], "securityGroups": [groups[0]["GroupId"]]}
+        },
+        **more,
+    )
+    return str(made["service"]["serviceArn"])
 
 
 def an_endpoint_waits(bed: Bed) -> None:

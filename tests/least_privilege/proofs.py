@@ -145,7 +145,7 @@ def _fails(stage: Stage, cut: Cut, trial: Trial) -> None:
         ended = stage.run(bed)
         run = ended.run
         if cut.action in stage.scenario.tells:
-            trial.did(run, checks.ended(run, stage.scenario.code))
+            trial.did(run, checks.ended(run, stage.scenario.code, *FAILED))
             if stage.scenario.tells[cut.action] in run.words:
                 trial.problems.append(f"it says {stage.scenario.tells[cut.action]!r} all the same")
             return

@@ -198,7 +198,7 @@ def _kept_by_others(part: str, command: tuple[str, ...], now: Specs, before: Spe
 
     return [
         kept("service-of-theirs", 3, meanwhile.a_service_was_added, {"ecs:ListServices": f"not this tenant's: {meanwhile.STRAY}"}),
-        kept("task-of-theirs", 1, meanwhile.a_task_was_started, {"ecs:ListTasks": "tasks still run in it"}),
+        kept("tasks-of-theirs", 1, meanwhile.a_service_leaves, {"ecs:ListTasks": "tasks still run in it"}),
     ]
 
 
