@@ -40,8 +40,8 @@ def run(arguments: list[str], folder: Path, shown: tuple[str, ...] = ("stdout", 
     binary = inputs.text("binary", "tierctl")
     environment = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
     ci = runner.here()
-    runner.say("$ tierctl " + " ".join(arguments))
     token = ci.start_quoting()
+    runner.say("$ tierctl " + " ".join(arguments))
     try:
         try:
             process = subprocess.Popen(
