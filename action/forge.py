@@ -52,6 +52,9 @@ class Forge(Protocol):
 
     def run_link(self) -> str: ...
 
+    def run_number(self) -> str:
+        """By which `plan_of_run` finds it."""
+
     def comments(self) -> Iterator[Post]:
         """Our own comments on this pull request."""
 

@@ -80,7 +80,10 @@ class GitHub:
         return os.environ.get("GITHUB_SHA", "")
 
     def run_link(self) -> str:
-        return f"{self._server}/{self._repository}/actions/runs/{os.environ.get('GITHUB_RUN_ID', '')}"
+        return f"{self._server}/{self._repository}/actions/runs/{self.run_number()}"
+
+    def run_number(self) -> str:
+        return os.environ.get("GITHUB_RUN_ID", "")
 
     # --- the comment
 

@@ -46,7 +46,8 @@ class GitLab:
         return bool(self._iid)
 
     def why_no_plan(self) -> str | None:
-        if self.is_on_pull_request() and os.environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", self._id) != self._id:
+        source, target = (os.environ.get(f"CI_MERGE_REQUEST_{name}PROJECT_ID", self._id) for name in ("SOURCE_", ""))
+        if self.is_on_pull_request() and source != target:
             return (
                 "this merge request comes from a fork, which must not get at AWS: its specs were checked, and there is no "
                 "plan. Somebody who can push has to bring its branch into this project"
@@ -59,6 +60,9 @@ class GitLab:
 
     def run_link(self) -> str:
         return os.environ.get("CI_JOB_URL", "")
+
+    def run_number(self) -> str:
+        return os.environ.get("CI_JOB_ID", "")
 
     # --- the note
 
@@ -114,6 +118,9 @@ class GitLab:
         job = self._api.get(f"{self._project}/jobs/{run}")
         if job.get("name") != self._plan_job() or job.get("status") != "success":
             raise Blocked(f"job {run} is `{job.get('name')}` with the status `{job.get('status')}`, and no plan.")
+        ref = str(job.get("ref"))
+        if ref != os.environ.get("CI_DEFAULT_BRANCH") and not ref.startswith("refs/merge-requests/"):
+            raise Blocked(f"the plan of job {run} is not taken: it ran on `{ref}`.")
         data = self._artifact(root, int(run), sha256)
         if data is None:
             raise Blocked(

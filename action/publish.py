@@ -43,7 +43,8 @@ def publish(root: Root, ci: Runner, place: Forge) -> int:
         if inputs.flag("comment", True) and not _comment(root, ci, place, _body(root, place, page, code, sha256)):
             failed = True
     elif sha256 and not is_skipped:
-        ci.notice(f"To carry it out: run the apply workflow with this run's number and the digest {sha256}", "tierctl plan")
+        said = f"To carry it out, give the apply workflow run-id {place.run_number()} and plan-sha256 {sha256}."
+        ci.notice(said, "tierctl plan")
     if code not in (0, 2):
         meaning = program.EXPLAINED.get(code, "")
         ci.error(f"exit code {code}: {meaning}. The plan is in the summary of this job.", "tierctl plan")
