@@ -16,13 +16,16 @@ from runner import Runner, fenced
 MOST_CHARACTERS = 60_000
 
 NEXT = {
-    1: "What is done stays done. Mend what is named, then run this job again: the same plan goes on where it was broken off.",
+    1: (
+        "What is done stays done. Mend what is named, then run this job again: the same plan goes on where it was "
+        "broken off."
+    ),
     3: (
         "Nothing failed; something has to be settled by you.\n\n"
-        "- `since the plan was made`: AWS is not as the plan found it, and **nothing was written**. Plan again, in a new pull "
-        "request or by running the plan workflow by hand, and have that reviewed.\n"
-        "- `has to accept`, or another wait: the rest is done. Have it settled, then run this job again: the same plan goes "
-        "on.\n"
+        "- `since the plan was made`: AWS is not as the plan found it, and **nothing was written**. Plan again, in a "
+        "new pull request or by running the plan workflow by hand, and have that reviewed.\n"
+        "- `has to accept`, or another wait: the rest is done. Have it settled, then run this job again: the same plan "
+        "goes on.\n"
         "- More than `max-deletes` or `max-tenants` allows: nothing was written. Allow more, or do less at once."
     ),
     130: "It was interrupted. Run this job again: the same plan goes on where it was broken off.",

@@ -58,8 +58,8 @@ def _tell(root: Root, ci: Runner, place: Forge, code: int, page: str) -> None:
         return
     where = "" if root.key == "default" else f" in {root.key}"
     tail = (
-        f"\n---\nOf {place.head()[:12]}, by [this run]({place.run_link()}). This issue is kept up to date, and closed once it "
-        "is gone: apply the specs to undo it, or write it into the specs."
+        f"\n---\nOf {place.head()[:12]}, by [this run]({place.run_link()}). This issue is kept up to date, and closed "
+        "once it is gone: apply the specs to undo it, or write it into the specs."
     )
     body = f"{mark}\n{page.rstrip()}\n{tail}\n"
     if len(body.encode()) > place.comment_bytes:

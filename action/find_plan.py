@@ -51,16 +51,19 @@ def find(root: Root, ci: Runner, place: forge.Forge) -> int:
     plan = PlanFile.of(reviewed.data)
     if plan.sha256 != reviewed.sha256:
         raise Wrong(f"{reviewed.source} has the SHA-256 {plan.sha256}, and {reviewed.sha256} was reviewed")
-    differences = plan.differences(root.folder, Path(os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR") or "."))
+    repository = os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR") or "."
+    differences = plan.differences(root.folder, Path(repository))
     if differences:
         raise Blocked(
-            "the plan was made of other specs than there are now, for example since something else was merged after it:\n\n"
+            "the plan was made of other specs than there are now, for example since something else was merged after it:"
+            "\n\n"
             + "\n".join(f"- {difference}" for difference in differences)
             + "\n\nPlan again, and have that reviewed."
         )
-    kept = Path(os.environ.get("RUNNER_TEMP") or os.environ.get("CI_PROJECT_DIR") or ".").resolve() / f"reviewed-{root.key}.plan"
+    kept = Path(os.environ.get("RUNNER_TEMP") or repository).resolve() / f"reviewed-{root.key}.plan"
     kept.write_bytes(reviewed.data)
-    ci.notice(f"The plan of {reviewed.source}, with {plan.changes} changes and the SHA-256 {plan.sha256}", "tierctl apply")
+    said = f"The plan of {reviewed.source}, with {plan.changes} changes and the SHA-256 {plan.sha256}."
+    ci.notice(said, "tierctl apply")
     ci.output("plan-file", str(kept))
     ci.output("plan-sha256", plan.sha256)
     ci.output("changes", str(plan.changes))

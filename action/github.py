@@ -41,7 +41,11 @@ class GitHub:
         path = os.environ.get("GITHUB_EVENT_PATH", "")
         self._event: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
         self._name = os.environ.get("GITHUB_EVENT_NAME", "")
-        headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28", "User-Agent": "tierctl"}
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+            "User-Agent": "tierctl",
+        }
         token = inputs.text("token")
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -159,13 +163,15 @@ class GitHub:
         data = self._artifact(root, int(run), sha256)
         if data is None:
             raise Blocked(
-                f"run {run} has kept no file with the SHA-256 {sha256} under the name `{root.artifact}`: it has expired, "
-                f"or it is not the plan that was reviewed."
+                f"run {run} has kept no file with the SHA-256 {sha256} under the name `{root.artifact}`: it has "
+                f"expired, or it is not the plan that was reviewed."
             )
         return Reviewed(data, sha256, f"run {run}")
 
     def _default_branch(self) -> str:
-        return str((self._event.get("repository") or {}).get("default_branch") or self._api.get(self._base)["default_branch"])
+        return str(
+            (self._event.get("repository") or {}).get("default_branch") or self._api.get(self._base)["default_branch"]
+        )
 
     def _merged_pull_request(self) -> dict[str, Any]:
         """The one pull request that this push has merged."""
@@ -184,13 +190,14 @@ class GitHub:
                     merged[pull_request["number"]] = pull_request
         if not merged:
             raise Blocked(
-                f"the commit {last[:12]} was not merged from a pull request, so nobody has reviewed a plan of it. {AGAIN}."
+                f"the commit {last[:12]} was not merged from a pull request, so nobody has reviewed a plan of it. "
+                f"{AGAIN}."
             )
         if len(merged) > 1:
             numbers = ", ".join(f"#{number}" for number in sorted(merged))
             raise Blocked(
-                f"this push has merged several pull requests at once ({numbers}), and the plan of one says nothing of the "
-                f"others: let the merge queue merge one at a time. {AGAIN}."
+                f"this push has merged several pull requests at once ({numbers}), and the plan of one says nothing of "
+                f"the others: let the merge queue merge one at a time. {AGAIN}."
             )
         return merged.popitem()[1]
 
@@ -232,8 +239,8 @@ class GitHub:
             ):
                 return
         raise Blocked(
-            f"nobody has approved {of} at {head[:12]} after its plan was made ({since}): an earlier approval was not of this "
-            f"plan. {AGAIN}. Where pull requests are merged without approval, set `require-approval: false`."
+            f"nobody has approved {of} at {head[:12]} after its plan was made ({since}): an earlier approval was not "
+            f"of this plan. {AGAIN}. Where pull requests are merged without approval, set `require-approval: false`."
         )
 
     def _plan_workflow(self) -> str:
@@ -270,7 +277,9 @@ class GitHub:
         yield from self._own(self._api.pages(f"{self._base}/issues", state="open", labels=label))
 
     def create_issue(self, title: str, body: str, label: str) -> str | None:
-        made = self._api.send("POST", f"{self._base}/issues", {"title": title, "body": body, "labels": [label]}, again=False)
+        made = self._api.send(
+            "POST", f"{self._base}/issues", {"title": title, "body": body, "labels": [label]}, again=False
+        )
         return self._unexpected_author(made)
 
     def update_issue(self, post: Post, body: str) -> None:

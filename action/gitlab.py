@@ -49,8 +49,8 @@ class GitLab:
         source, target = (os.environ.get(f"CI_MERGE_REQUEST_{name}PROJECT_ID", self._id) for name in ("SOURCE_", ""))
         if self.is_on_pull_request() and source != target:
             return (
-                "this merge request comes from a fork, which must not get at AWS: its specs were checked, and there is no "
-                "plan. Somebody who can push has to bring its branch into this project"
+                "this merge request comes from a fork, which must not get at AWS: its specs were checked, and there is "
+                "no plan. Somebody who can push has to bring its branch into this project"
             )
         return None
 
@@ -108,8 +108,8 @@ class GitLab:
                     if data is not None:
                         return Reviewed(data, sha256, of)
         raise Blocked(
-            f"no successful job `{self._plan_job()}` of {of} has kept a file with the SHA-256 {sha256}: it has expired, or "
-            f"was replaced. {AGAIN}."
+            f"no successful job `{self._plan_job()}` of {of} has kept a file with the SHA-256 {sha256}: it has "
+            f"expired, or was replaced. {AGAIN}."
         )
 
     def plan_of_run(self, root: Root, run: str, sha256: str) -> Reviewed:
@@ -140,12 +140,14 @@ class GitLab:
             is_own = str(merge_request.get("source_project_id")) == str(merge_request.get("target_project_id"))
             if is_merged and merge_request.get("target_branch") == branch and commit in commits:
                 if not is_own:
-                    raise Blocked(f"merge request !{merge_request['iid']} came from a fork, so there was no plan. {AGAIN}.")
+                    raise Blocked(
+                        f"merge request !{merge_request['iid']} came from a fork, so there was no plan. {AGAIN}."
+                    )
                 found.append(merge_request)
         if len(found) != 1:
             raise Blocked(
-                f"the commit {commit[:12]} was merged from {'no' if not found else 'more than one'} merge request, so nobody "
-                f"has reviewed a plan of it. {AGAIN}."
+                f"the commit {commit[:12]} was merged from {'no' if not found else 'more than one'} merge request, so "
+                f"nobody has reviewed a plan of it. {AGAIN}."
             )
         return dict(found[0])
 

@@ -30,7 +30,7 @@ def flag(name: str, default: bool) -> bool:
 
 def number(name: str) -> str:
     value = text(name)
-    if value and not value.isascii() or value and not value.isdigit():
+    if value and not (value.isascii() and value.isdigit()):
         raise Wrong(f"`{name}` is a number, not `{value}`")
     return value
 
@@ -71,7 +71,7 @@ class Root:
 def limits() -> list[str]:
     """The flags of how much may be done at once."""
     given = [(f"--{name}", number(name)) for name in ("max-deletes", "max-tenants")]
-    return [part for flag_and_value in given if flag_and_value[1] for part in flag_and_value]
+    return [part for name, value in given if value for part in (name, value)]
 
 
 def _variable(name: str) -> str:

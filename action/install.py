@@ -51,10 +51,10 @@ def main(arguments: list[str]) -> int:
         if shutil.which("cargo") is None:
             ci.error("tierctl is built from its source, and there is no cargo here: install Rust, or give `binary`")
             return 1
-        command = ["cargo", "install", "--locked", "--path", str(SOURCE), "--root", str(folder)]
-        runner.say("$ " + " ".join(command))
+        build = ["cargo", "install", "--locked", "--path", str(SOURCE), "--root", str(folder)]
+        runner.say("$ " + " ".join(build))
         # Not the folder of specs: a toolchain file or a Cargo configuration there is not meant for tierctl.
-        return subprocess.run(command, cwd=SOURCE, check=False).returncode and 1
+        return subprocess.run(build, cwd=SOURCE, check=False).returncode and 1
     print("usage: install.py find|build", file=sys.stderr)
     return 1
 

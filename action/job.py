@@ -1,4 +1,4 @@
-"""All steps of a command, one after the other, for a CI that has no composite actions: `job.py plan|apply|drift|validate`.
+"""All steps of a command in their order, for a CI without composite actions: `job.py plan|apply|drift|validate`.
 
 What one step puts out the next finds in its environment, as `action.yml` arranges it on GitHub.
 """

@@ -32,7 +32,8 @@ def publish(root: Root, ci: Runner, place: Forge) -> int:
     code, sha256 = int(inputs.text("plan-exit-code", "1")), inputs.sha256("plan-sha256")
     is_kept = inputs.text("upload-outcome", "success") == "success"
     if sha256 and not is_kept:
-        ci.error("the plan could not be kept as an artifact, so it cannot be carried out after the merge", "tierctl plan")
+        said = "the plan could not be kept as an artifact, so it cannot be carried out after the merge"
+        ci.error(said, "tierctl plan")
         code, sha256 = 1, ""
     failed = False
     is_skipped = inputs.flag("plan-skipped", False)
@@ -91,7 +92,8 @@ def _body(root: Root, place: Forge, page: str, code: int, sha256: str) -> str:
     body = f"{head}{page.rstrip()}\n{tail}\n"
     if len(body.encode()) > place.comment_bytes:
         # What is deleted is never cut, so it is not shown in part either.
-        page = f"### tierctl plan: too long for a comment\n\n**Look at it in the [summary of the run]({link}) before approving.**"
+        page = "### tierctl plan: too long for a comment\n\n"
+        page += f"**Look at it in the [summary of the run]({link}) before approving.**"
         body = f"{head}{page}\n{tail}\n"
     return body
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import inputs
 import program
 import runner
 from inputs import Root, Wrong
@@ -23,7 +22,8 @@ def check(root: Root, ci: Runner) -> tuple[int, str]:
     report = _report(ended.stderr if ended.code else ended.stdout)
     if report is None:
         ci.quote(ended.stdout + ended.stderr)
-        ci.error((ended.stderr or ended.stdout).strip() or f"it ended with {ended.code} and said nothing", "tierctl validate")
+        said = (ended.stderr or ended.stdout).strip()
+        ci.error(said or f"it ended with {ended.code} and said nothing", "tierctl validate")
         return max(ended.code, 1), ended.stderr
     lines, quality = [], []
     for level, name in (("error", "errors"), ("warning", "warnings")):

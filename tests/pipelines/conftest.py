@@ -34,7 +34,7 @@ def ground(binary: Path) -> Iterator[Bed]:
 
 
 class Copies:
-    """Copies of the account. One that a test has left as it was is good for the next test: making one takes a second."""
+    """Copies of the account. One that a test has left as it was serves the next test too: making one takes a second."""
 
     def __init__(self, ground: Bed) -> None:
         self._ground, self._state = ground, ground.dump()

@@ -19,7 +19,9 @@ class _Parser:
             found = _TOKEN.match(text, position)
             assert found, f"not understood: {text[position:]!r} of {text!r}"
             kinds = ("text", "operator", "name", "number")
-            kind, value = next((kind, value) for kind, value in zip(kinds, found.groups(), strict=True) if value is not None)
+            kind, value = next(
+                (kind, value) for kind, value in zip(kinds, found.groups(), strict=True) if value is not None
+            )
             self._tokens.append((kind, value))
             position = found.end()
 

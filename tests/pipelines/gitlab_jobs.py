@@ -60,7 +60,13 @@ def run(name: str, folder: Path, predefined: dict[str, str], rule: int = 0) -> J
         variables.setdefault(key, _expanded(str(value), variables))
     if job.get("id_tokens"):
         variables |= {key: "a.token.of-the-job" for key in job["id_tokens"]}
-    environment = {"PATH": os.environ["PATH"], "GITLAB_CI": "true", "CI": "true", "CI_PROJECT_DIR": str(folder), **variables}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GITLAB_CI": "true",
+        "CI": "true",
+        "CI_PROJECT_DIR": str(folder),
+        **variables,
+    }
     script = "\n".join(["set -eo pipefail", *job["before_script"], *job["script"]])
     ended = subprocess.run(
         ["bash", "-c", script],

@@ -1,4 +1,4 @@
-"""The APIs of GitHub and GitLab on loopback, as far as the action asks them: they hand out short pages and forget nothing."""
+"""The APIs of GitHub and GitLab on loopback, as far as the action asks them: with short pages, and a good memory."""
 
 from __future__ import annotations
 
@@ -119,7 +119,12 @@ class StandIn:
 
     def _reply(self, asked: Asked) -> Answer:
         fault = next(
-            (one for one in self.faults if one.times and one.method == asked.method and re.search(one.path, asked.path)), None
+            (
+                one
+                for one in self.faults
+                if one.times and one.method == asked.method and re.search(one.path, asked.path)
+            ),
+            None,
         )
         if fault:
             fault.times -= 1
@@ -147,7 +152,8 @@ class StandIn:
         headers = {}
         if number * PAGE < len(items):
             query = urllib.parse.urlencode(asked.query | {"page": str(number + 1)})
-            headers["Link"] = f'<{self.url}{urllib.parse.quote(asked.path)}?{query}>; rel="next", <{self.url}/x>; rel="last"'
+            next_one = f"{self.url}{urllib.parse.quote(asked.path)}?{query}"
+            headers["Link"] = f'<{next_one}>; rel="next", <{self.url}/x>; rel="last"'
         return Answer(200, {"total_count": len(items), key: part} if key else part, headers)
 
 
@@ -267,8 +273,8 @@ class Hub(StandIn):
 
     def _issues(self, asked: Asked) -> list[Any]:
         label = asked.query.get("labels")
-        names = lambda issue: [one["name"] for one in issue["labels"]]  # noqa: E731
-        return [one for one in self.issues if one["state"] == asked.query["state"] and (not label or label in names(one))]
+        there = [one for one in self.issues if one["state"] == asked.query["state"]]
+        return [one for one in there if label in (None, *(had["name"] for had in one["labels"]))]
 
     def _open(self, asked: Asked) -> Any:
         labels = [{"name": name} for name in asked.body["labels"]]
@@ -292,7 +298,9 @@ class Hub(StandIn):
         def fits(run: dict[str, Any]) -> bool:
             is_status = asked.query.get("status") in (None, run["conclusion"])
             is_of = run["path"].rpartition("/")[2] == name
-            return is_status and is_of and all(asked.query.get(key) in (None, run[key]) for key in ("head_sha", "event"))
+            return (
+                is_status and is_of and all(asked.query.get(key) in (None, run[key]) for key in ("head_sha", "event"))
+            )
 
         return [run for run in self.runs[::-1] if fits(run)], "workflow_runs"
 
@@ -351,7 +359,11 @@ class Lab(StandIn):
             ("GET", rf"{base}/merge_requests/(\d+)/notes", lambda _, iid: self.notes.get(int(iid), [])),
             ("POST", rf"{base}/merge_requests/(\d+)/notes", self._note),
             ("PUT", rf"{base}/merge_requests/(\d+)/notes/(\d+)", self._edit),
-            ("GET", rf"{base}/repository/commits/(\w+)/merge_requests", lambda _, sha: self.merge_requests.get(sha, [])),
+            (
+                "GET",
+                rf"{base}/repository/commits/(\w+)/merge_requests",
+                lambda _, sha: self.merge_requests.get(sha, []),
+            ),
             ("GET", rf"{base}/merge_requests/(\d+)/pipelines", lambda _, iid: self.pipelines.get(int(iid), [])[::-1]),
             ("GET", rf"{base}/pipelines/(\d+)/jobs", self._jobs),
             ("GET", rf"{base}/jobs/(\d+)", self._job),
@@ -390,7 +402,11 @@ class Lab(StandIn):
         raise Answer(302, None, {"Location": f"{self.storage.url}/{number}/{path}"})
 
     def _issues(self, asked: Asked) -> list[Any]:
-        return [one for one in self.issues if one["state"] == asked.query["state"] and asked.query["labels"] in one["labels"]]
+        return [
+            one
+            for one in self.issues
+            if one["state"] == asked.query["state"] and asked.query["labels"] in one["labels"]
+        ]
 
     def _open(self, asked: Asked) -> Any:
         made = {"iid": self.number(), "author": {"id": self.ME}, "state": "opened", "labels": [asked.body["labels"]]}

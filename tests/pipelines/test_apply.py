@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from convergence.bed import Bed, client
 
 from .stand_in import TOKEN, Fault, Hub
 from .workflows import Job
-from .world import PullRequest, World, acme, digest
+from .world import PullRequest, World, acme, aws_environment, digest
 
 
 def desired(bed: Bed) -> int:
@@ -43,7 +44,7 @@ def is_refused(world: World, code: str, *words: str, **inputs: str) -> None:
 def test_what_was_reviewed_is_carried_out(world: World, squash: bool) -> None:
     pull_request, plan = reviewed(world)
     commit = world.merge(pull_request, squash)
-    job = world.apply(commits=[pull_request.head, commit])
+    job = world.apply(pull_request.head, commit)
     assert job.is_success and desired(world.bed) == 2
     assert job.outputs["exit-code"] == "0" and job.outputs["plan-sha256"] == plan.outputs["plan-sha256"]
     assert "tierctl apply: done" in job.summary and "pull request #5" in job.summary and "1 step done" in job.summary
@@ -105,10 +106,16 @@ def test_a_run_by_hand_of_another_branch_is_not_taken(world: World) -> None:
     assert not job.is_success and job.outputs["exit-code"] == "3" and "it ran on `change`" in job.said()
 
 
-@pytest.mark.parametrize("run_id, sha256, words", [
-    ("7", "", "`plan-sha256` is missing"), ("", "0" * 64, "needs `run-id` or `plan-file`"), ("7; ls", "0" * 64, "`run-id`"),
-    ("7", "0123", "64 hexadecimal digits"), ("7", "0" * 64, "answered with 404"),
-])
+@pytest.mark.parametrize(
+    "run_id, sha256, words",
+    [
+        ("7", "", "`plan-sha256` is missing"),
+        ("", "0" * 64, "needs `run-id` or `plan-file`"),
+        ("7; ls", "0" * 64, "`run-id`"),
+        ("7", "0123", "64 hexadecimal digits"),
+        ("7", "0" * 64, "answered with 404"),
+    ],
+)
 def test_a_run_by_hand_has_to_say_what_it_means(world: World, run_id: str, sha256: str, words: str) -> None:
     job = world.apply_by_hand(run_id, sha256)
     assert not job.is_success and words in job.said()
@@ -120,7 +127,9 @@ def test_a_swapped_artifact_is_not_taken(world: World) -> None:
     (artifact,) = world.hub.artifacts[world.run_number]
     data = Path(plan.outputs["plan-file"]).read_bytes()
     world.hub.artifacts[world.run_number].clear()
-    world.hub.keep(world.run_number, artifact["name"], "tierctl.plan", data.replace(b'"tenants": true', b'"tenants":  true'))
+    world.hub.keep(
+        world.run_number, artifact["name"], "tierctl.plan", data.replace(b'"tenants": true', b'"tenants":  true')
+    )
     is_refused(world, "3", "has kept a file with the SHA-256", plan.outputs["plan-sha256"])
 
 
@@ -169,8 +178,13 @@ def test_specs_that_were_merged_meanwhile_spoil_a_plan_only_where_it_is_made_of_
     world.repository.git("checkout", "-q", "-f", "main")
     # As if it had been merged without a conflict.
     world.hub.pulls[world.repository.git("rev-parse", "HEAD")] = [
-        {"number": 7, "merged_at": world.hub.now(), "merge_commit_sha": world.repository.git("rev-parse", "HEAD"),
-         "head": {"sha": same.head, "repo": {"full_name": Hub.REPOSITORY}}, "base": {"ref": "main"}}
+        {
+            "number": 7,
+            "merged_at": world.hub.now(),
+            "merge_commit_sha": world.repository.git("rev-parse", "HEAD"),
+            "head": {"sha": same.head, "repo": {"full_name": Hub.REPOSITORY}},
+            "base": {"ref": "main"},
+        }
     ]
     is_refused(world, "3", "tenants/acme.yaml: other text")
 
@@ -243,10 +257,17 @@ def test_the_same_plan_again_needs_no_new_approval_and_another_one_does(world: W
     is_refused(world, "3", "nobody has approved pull request #6")
 
 
-@pytest.mark.parametrize("review", [
-    {"state": "COMMENTED"}, {"state": "CHANGES_REQUESTED"}, {"association": "NONE"}, {"association": "CONTRIBUTOR"},
-    {"commit_id": "0" * 40},
-], ids=lambda review: "-".join(review.values()))
+@pytest.mark.parametrize(
+    "review",
+    [
+        {"state": "COMMENTED"},
+        {"state": "CHANGES_REQUESTED"},
+        {"association": "NONE"},
+        {"association": "CONTRIBUTOR"},
+        {"commit_id": "0" * 40},
+    ],
+    ids=lambda review: "-".join(review.values()),
+)
 def test_an_approval_that_is_none(world: World, review: dict[str, Any]) -> None:
     pull_request = world.open({"tenants/acme": acme(desired=2)})
     world.plan(pull_request)
@@ -262,10 +283,16 @@ def test_an_approval_that_was_taken_back(world: World) -> None:
     is_refused(world, "3", "nobody has approved")
 
 
-@pytest.mark.parametrize("change", [
-    {"path": ".github/workflows/another.yml"}, {"conclusion": "failure"}, {"event": "push"},
-    {"head_repository": {"full_name": "mallory/infra"}},
-], ids=lambda change: next(iter(change)))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": ".github/workflows/another.yml"},
+        {"conclusion": "failure"},
+        {"event": "push"},
+        {"head_repository": {"full_name": "mallory/infra"}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
 def test_a_run_of_another_kind(world: World, change: dict[str, Any]) -> None:
     pull_request, _ = reviewed(world)
     world.hub.runs[-1] |= change
@@ -277,7 +304,8 @@ def test_a_status_by_somebody_else_says_nothing(world: World) -> None:
     pull_request, plan = reviewed(world)
     status = dict(world.hub.statuses[pull_request.head][0])
     world.hub.statuses[pull_request.head].append(
-        status | {"creator": {"login": "mallory"}, "description": f"sha256:{digest(b'')}", "created_at": world.hub.now()}
+        status
+        | {"creator": {"login": "mallory"}, "description": f"sha256:{digest(b'')}", "created_at": world.hub.now()}
     )
     world.merge(pull_request)
     assert world.apply().outputs["plan-sha256"] == plan.outputs["plan-sha256"]
@@ -289,13 +317,18 @@ def test_several_pull_requests_in_one_push(world: World) -> None:
     world.plan(second)
     commits = [world.merge(first), world.merge(second)]
     with world.writing_nothing():
-        job = world.apply(commits=commits)
+        job = world.apply(*commits)
     assert not job.is_success and job.outputs["exit-code"] == "3" and "#5, #6" in job.said()
 
 
-@pytest.mark.parametrize("path, needed", [
-    (r"/commits/\w+/pulls", "`pull-requests: read`"), (r"/statuses", "`statuses: read`"), (r"/actions/", "`actions: read`"),
-])
+@pytest.mark.parametrize(
+    "path, needed",
+    [
+        (r"/commits/\w+/pulls", "`pull-requests: read`"),
+        (r"/statuses", "`statuses: read`"),
+        (r"/actions/", "`actions: read`"),
+    ],
+)
 def test_what_the_token_may_not_read_is_an_error_that_says_what_to_grant(world: World, path: str, needed: str) -> None:
     pull_request, _ = reviewed(world)
     world.merge(pull_request)
@@ -315,8 +348,18 @@ def test_a_run_that_was_broken_off_goes_on_with_the_same_plan(world: World) -> N
     world.plan(pull_request)
     world.approve(pull_request)
     world.merge(pull_request)
-    world.bed.control(add_faults=[{"effect": "error-before", "action": "CreateService", "times": 1, "status": 403,
-                                   "code": "AccessDeniedException", "message": "not yet"}])
+    world.bed.control(
+        add_faults=[
+            {
+                "effect": "error-before",
+                "action": "CreateService",
+                "times": 1,
+                "status": 403,
+                "code": "AccessDeniedException",
+                "message": "not yet",
+            }
+        ]
+    )
     job = world.apply()
     assert not job.is_success and job.outputs["exit-code"] == "1" and "run this job again" in job.said()
     assert "tierctl apply: failed" in job.summary
@@ -355,3 +398,14 @@ def test_a_pull_request_that_offboards_is_blocked_until_that_is_done(world: Worl
     pull_request = world.open({"tenants/acme": None})
     job = world.plan(pull_request)
     assert not job.is_success and job.outputs["exit-code"] == "3" and "acme" in world.hub.comments[5][0]["body"]
+    done = subprocess.run(
+        [world.binary, "offboard", "--yes", "acme", "--tier", "test"],
+        cwd=world.repository.folder,
+        env=aws_environment(world.bed, world.home),
+        check=False,
+    )
+    assert done.returncode == 0
+    assert world.plan(pull_request).is_success
+    world.approve(pull_request)
+    world.merge(pull_request)
+    assert world.apply().is_success

@@ -25,7 +25,9 @@ def test_an_issue_is_opened_once_updated_and_closed(world: World) -> None:
         job = world.drift()
     assert job.is_success and job.outputs["exit-code"] == "2" and "desired_count" in job.summary and job.said("warning")
     (issue,) = world.hub.issues
-    assert issue["labels"] == [{"name": "tierctl-drift"}] and issue["body"].startswith("<!-- tierctl-drift:default -->\n")
+    assert issue["labels"] == [{"name": "tierctl-drift"}] and issue["body"].startswith(
+        "<!-- tierctl-drift:default -->\n"
+    )
     assert "desired_count" in issue["body"] and issue["title"] == "AWS has been changed by hand"
 
     first = issue["body"]
@@ -48,10 +50,18 @@ def test_the_issue_is_found_among_many_and_others_are_left_alone(world: World) -
     mark = "<!-- tierctl-drift:default -->"
     others = [
         {"number": number, "user": {"login": author}, "state": "open", "labels": label, "title": "", "body": body}
-        for number, (author, body) in enumerate([("ada", f"{mark}\nmine"), (Hub.BOT, "<!-- tierctl-drift:eu -->\n"), (Hub.BOT, "?"),
-                                                 (Hub.BOT, f"> {mark}")])
+        for number, (author, body) in enumerate(
+            [("ada", f"{mark}\nmine"), (Hub.BOT, "<!-- tierctl-drift:eu -->\n"), (Hub.BOT, "?"), (Hub.BOT, f"> {mark}")]
+        )
     ]
-    mine = {"number": 9, "user": {"login": Hub.BOT}, "state": "open", "labels": label, "title": "", "body": f"{mark}\nold"}
+    mine = {
+        "number": 9,
+        "user": {"login": Hub.BOT},
+        "state": "open",
+        "labels": label,
+        "title": "",
+        "body": f"{mark}\nold",
+    }
     world.hub.issues = [*others, mine]
     before = [dict(one) for one in others]
     scale(world, 4)
@@ -67,8 +77,18 @@ def test_an_error_fails_the_job_and_leaves_the_issue_open(world: World) -> None:
     world.drift()
     body = world.hub.issues[0]["body"]
     scale(world, 1)
-    world.bed.control(add_faults=[{"effect": "error-before", "action": "DescribeVpcs", "times": 0, "code": "AccessDenied",
-                                   "status": 403, "message": "no"}])
+    world.bed.control(
+        add_faults=[
+            {
+                "effect": "error-before",
+                "action": "DescribeVpcs",
+                "times": 0,
+                "code": "AccessDenied",
+                "status": 403,
+                "message": "no",
+            }
+        ]
+    )
     job = world.drift()
     assert not job.is_success and job.outputs["exit-code"] == "1" and job.said()
     assert world.hub.issues[0]["state"] == "open" and world.hub.issues[0]["body"] == body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -43,9 +44,14 @@ def strings(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-@pytest.mark.parametrize("schema, paths", [
-    ("vendor.github-workflows", FILES), ("vendor.github-actions", [ACTION]), ("vendor.gitlab-ci", [GITLAB]),
-])
+@pytest.mark.parametrize(
+    "schema, paths",
+    [
+        ("vendor.github-workflows", FILES),
+        ("vendor.github-actions", [ACTION]),
+        ("vendor.gitlab-ci", [GITLAB]),
+    ],
+)
 def test_files_fit_their_schema(schema: str, paths: list[Path]) -> None:
     assert paths
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, paths)]
@@ -105,7 +111,10 @@ def test_only_the_job_that_writes_has_the_environment_and_the_role_for_it() -> N
 
 def test_runs_do_not_get_in_each_others_way() -> None:
     concurrency = {path.stem: loaded(path)["concurrency"] for path in FILES}
-    assert "pull_request.number" in concurrency["tierctl-plan"]["group"] and concurrency["tierctl-plan"]["cancel-in-progress"]
+    assert (
+        "pull_request.number" in concurrency["tierctl-plan"]["group"]
+        and concurrency["tierctl-plan"]["cancel-in-progress"]
+    )
     apply = concurrency["tierctl-apply"]
     assert "${{" not in apply["group"] and apply["cancel-in-progress"] is False and apply["queue"] == "max"
 
@@ -148,3 +157,18 @@ def test_gitlab_jobs_have_what_they_need() -> None:
     assert jobs["tierctl-apply"]["resource_group"] and jobs["tierctl-apply"]["environment"]["name"] == "production"
     assert ".aws" not in jobs["tierctl-validate"]["extends"]
     assert file["variables"]["TIERCTL_COMMIT"] == "0" * 40
+
+
+@pytest.mark.parametrize("forge", ["github", "gitlab"])
+def test_the_role_that_writes_trusts_one_subject_exactly(forge: str) -> None:
+    for name in ("read", "write"):
+        policy = json.loads((ROOT / "examples" / forge / "aws" / f"trust-{name}.json").read_text(encoding="utf-8"))
+        (statement,) = policy["Statement"]
+        conditions = statement["Condition"]
+        provider = statement["Principal"]["Federated"].partition("oidc-provider/")[2]
+        assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+        assert conditions["StringEquals"][f"{provider}:aud"]
+        if name == "write":
+            subject = conditions["StringEquals"][f"{provider}:sub"]
+            assert set(conditions) == {"StringEquals"} and isinstance(subject, str) and "*" not in subject
+            assert subject.endswith("environment:production" if forge == "github" else "ref_type:branch:ref:main")

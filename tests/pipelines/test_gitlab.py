@@ -42,22 +42,26 @@ class Project:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
             del variables[name]
         role = f"arn:aws:iam::{ACCOUNT}:role"
-        return variables | {
-            "CI_API_V4_URL": self.lab.url,
-            "CI_PROJECT_ID": str(Lab.PROJECT),
-            "CI_PROJECT_DIR": str(self.repository.folder),
-            "CI_DEFAULT_BRANCH": "main",
-            "CI_COMMIT_SHA": self.repository.git("rev-parse", "HEAD"),
-            "CI_JOB_ID": str(self.job_number),
-            "CI_JOB_URL": f"https://gitlab.example/jobs/{self.job_number}",
-            "TIERCTL_REPOSITORY": str(self.folder / "tierctl"),
-            "TIERCTL_COMMIT": self.tierctl,
-            "TIERCTL_BINARY": str(self.binary),
-            "TIERCTL_TOKEN": TOKEN,
-            "TIERCTL_REGION": REGION,
-            "TIERCTL_READ_ROLE": f"{role}/read",
-            "TIERCTL_WRITE_ROLE": f"{role}/write",
-        } | more
+        return (
+            variables
+            | {
+                "CI_API_V4_URL": self.lab.url,
+                "CI_PROJECT_ID": str(Lab.PROJECT),
+                "CI_PROJECT_DIR": str(self.repository.folder),
+                "CI_DEFAULT_BRANCH": "main",
+                "CI_COMMIT_SHA": self.repository.git("rev-parse", "HEAD"),
+                "CI_JOB_ID": str(self.job_number),
+                "CI_JOB_URL": f"https://gitlab.example/jobs/{self.job_number}",
+                "TIERCTL_REPOSITORY": str(self.folder / "tierctl"),
+                "TIERCTL_COMMIT": self.tierctl,
+                "TIERCTL_BINARY": str(self.binary),
+                "TIERCTL_TOKEN": TOKEN,
+                "TIERCTL_REGION": REGION,
+                "TIERCTL_READ_ROLE": f"{role}/read",
+                "TIERCTL_WRITE_ROLE": f"{role}/write",
+            }
+            | more
+        )
 
     def open(self, edits: dict[str, Any]) -> None:
         self.head = self.repository.branch("change", edits)
@@ -84,7 +88,9 @@ class Project:
         self.lab.pipelines.setdefault(8, []).append({"id": pipeline, "source": source, "sha": self.head})
         status = "success" if job.is_success else "failed"
         made = {"id": self.job_number, "name": name, "status": status, "ref": ref, "finished_at": self.lab.now()}
-        self.lab.jobs[pipeline] = [{"id": 1, "name": "lint", "status": "success", "finished_at": self.lab.now()}] * 3 + [made]
+        self.lab.jobs[pipeline] = [
+            {"id": 1, "name": "lint", "status": "success", "finished_at": self.lab.now()}
+        ] * 3 + [made]
         return job
 
     def merge(self) -> None:
@@ -133,7 +139,9 @@ def test_a_note_is_written_and_updated_and_what_was_reviewed_is_carried_out(proj
     assert job.is_success and project.desired() == 3 and "merge request !8" in job.log
     # The role was entered with the job's token, and the token of the API goes to the API alone.
     assert project.bed.state()["calls"]["sts:AssumeRoleWithWebIdentity"] > 0
-    assert TOKEN not in job.log and all("PRIVATE" not in "".join(one.headers).upper() for one in project.lab.storage.asked)
+    assert TOKEN not in job.log and all(
+        "PRIVATE" not in "".join(one.headers).upper() for one in project.lab.storage.asked
+    )
 
 
 def test_errors_are_in_the_log_and_in_the_changes_of_the_merge_request(project: Project) -> None:
@@ -216,12 +224,17 @@ def test_drift_has_one_issue_until_it_is_gone(project: Project) -> None:
     project.scale(4)
     assert project.drift().is_success and project.drift().is_success
     (issue,) = project.lab.issues
-    assert issue["labels"] == ["tierctl-drift"] and "desired_count" in issue["description"] and issue["state"] == "opened"
+    assert (
+        issue["labels"] == ["tierctl-drift"] and "desired_count" in issue["description"] and issue["state"] == "opened"
+    )
     project.scale(1)
     assert project.drift().is_success and issue["state"] == "closed"
 
 
 def test_what_passes_is_tried_again(project: Project) -> None:
-    project.lab.faults = [Fault("POST", "/notes", 429, 2, {"Retry-After": "0"}), Fault("GET", "/user", 502, 1, {"Retry-After": "0"})]
+    project.lab.faults = [
+        Fault("POST", "/notes", 429, 2, {"Retry-After": "0"}),
+        Fault("GET", "/user", 502, 1, {"Retry-After": "0"}),
+    ]
     project.open({"tenants/acme": acme(desired=2)})
     assert project.plan().is_success and len(project.notes()) == 1

@@ -29,7 +29,9 @@ def run(source: Path, what: str, **more: str) -> tuple[int, dict[str, str], str]
     output = source.parent / "output"
     output.write_text("")
     environment = plain_environment(source.parent) | {
-        "TIERCTL_OUTPUT": str(output), "TIERCTL_TOOL_FOLDER": str(source.parent / "tools"), **more
+        "TIERCTL_OUTPUT": str(output),
+        "TIERCTL_TOOL_FOLDER": str(source.parent / "tools"),
+        **more,
     }
     command = [sys.executable, str(source / "action" / "install.py"), what]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -59,7 +61,9 @@ def test_it_is_built_from_its_own_checkout_and_once(source: Path) -> None:
     programs = source.parent / "programs"
     programs.mkdir()
     cargo = programs / "cargo"
-    cargo.write_text('#!/bin/sh\necho "in $PWD: $*"\nfor last; do :; done\nmkdir -p "$last/bin" && touch "$last/bin/tierctl"\n')
+    cargo.write_text(
+        '#!/bin/sh\necho "in $PWD: $*"\nfor last; do :; done\nmkdir -p "$last/bin" && touch "$last/bin/tierctl"\n'
+    )
     cargo.chmod(0o755)
     path = f"{programs}:{os.environ['PATH']}"
     tool = source.parent / "tools" / "tierctl"

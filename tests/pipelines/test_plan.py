@@ -80,7 +80,9 @@ def test_errors_are_annotated_at_their_line(world_at: Callable[[str], World], ro
         job = world.plan(pull_request)
     assert not job.is_success and job.outputs["exit-code"] == "1" and job.outputs["plan-file"] == ""
     path = "tenants/acme.yaml" if root == "." else f"{root}/tenants/acme.yaml"
-    found = [(properties, said) for level, properties, said in job.annotations if level == "error" and "file" in properties]
+    found = [
+        (properties, said) for level, properties, said in job.annotations if level == "error" and "file" in properties
+    ]
     (unknown,) = [one for one in found if "prot" in one[1]]
     assert unknown[0]["file"] == path and unknown[0]["line"] == "5" and unknown[0]["col"] == "3"
     assert unknown[0]["title"] == "tierctl validate (unknown-key)" and "port" in unknown[1]
@@ -91,7 +93,9 @@ def test_errors_are_annotated_at_their_line(world_at: Callable[[str], World], ro
 
 def test_nothing_in_a_spec_becomes_a_command_or_ends_an_annotation(world: World) -> None:
     name = "a%0A::warning::b,c:d"
-    job = world.plan(world.open({"tenants/acme": f'tenant: acme\ntier: test\nservice: {{image: "i", "{name}\\n::error::x": 1}}\n'}))
+    job = world.plan(
+        world.open({"tenants/acme": f'tenant: acme\ntier: test\nservice: {{image: "i", "{name}\\n::error::x": 1}}\n'})
+    )
     assert not job.is_success
     lines = [line for line in job.log.splitlines() if "b,c:d" in line and line.startswith("::error file=")]
     assert lines and all("a%250A::warning::b,c:d" in line for line in lines)
@@ -100,8 +104,18 @@ def test_nothing_in_a_spec_becomes_a_command_or_ends_an_annotation(world: World)
 
 def test_an_old_plan_does_not_stay_in_the_comment_when_a_later_one_fails(world: World) -> None:
     assert world.plan(world.open({"tenants/acme": acme(desired=2)})).is_success
-    world.bed.control(add_faults=[{"effect": "error-before", "action": "DescribeVpcs", "times": 0, "code": "AccessDenied",
-                                   "status": 403, "message": "no"}])
+    world.bed.control(
+        add_faults=[
+            {
+                "effect": "error-before",
+                "action": "DescribeVpcs",
+                "times": 0,
+                "code": "AccessDenied",
+                "status": 403,
+                "message": "no",
+            }
+        ]
+    )
     job = world.plan(world.open({"tenants/acme": acme(desired=3)}))
     assert not job.is_success and job.outputs["exit-code"] == "1"
     (body,) = bodies(world)
@@ -142,13 +156,17 @@ def test_a_status_that_is_refused_fails_the_job(world: World) -> None:
     assert not job.is_success and "`statuses: write`" in job.said() and len(bodies(world)) == 1
 
 
-@pytest.mark.parametrize("fault", [
-    Fault("POST", COMMENTS, 500, 2, {"Retry-After": "0"}),
-    Fault("POST", COMMENTS, 403, 2, {"Retry-After": "0"}, "You have exceeded a secondary rate limit"),
-    Fault("POST", COMMENTS, 429, 2, {"Retry-After": "0"}),
-    Fault("GET", COMMENTS, 502, 2, {"Retry-After": "0"}),
-    Fault("POST", COMMENTS, 502, 1, {"Retry-After": "0"}, after=True),
-], ids=["500", "secondary-limit", "429", "502-on-reading", "502-after-it-was-made"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("POST", COMMENTS, 500, 2, {"Retry-After": "0"}),
+        Fault("POST", COMMENTS, 403, 2, {"Retry-After": "0"}, "You have exceeded a secondary rate limit"),
+        Fault("POST", COMMENTS, 429, 2, {"Retry-After": "0"}),
+        Fault("GET", COMMENTS, 502, 2, {"Retry-After": "0"}),
+        Fault("POST", COMMENTS, 502, 1, {"Retry-After": "0"}, after=True),
+    ],
+    ids=["500", "secondary-limit", "429", "502-on-reading", "502-after-it-was-made"],
+)
 def test_what_passes_is_tried_again(world: World, fault: Fault) -> None:
     world.hub.faults = [fault]
     assert world.plan(world.open({"tenants/acme": acme(desired=2)})).is_success
@@ -240,7 +258,9 @@ def test_a_page_that_is_too_long_for_a_comment_is_not_shown_in_part(world: World
     statements = [f"arn:aws:s3:::{'a' * 40}-{number:03}/*" for number in range(60)]
     edits: dict[str, Any] = {}
     for number in range(40):
-        edits[f"tenants/t{number:02}"] = specs.service(f"t{number:02}", environment={f"K{n}": arn for n, arn in enumerate(statements)})
+        edits[f"tenants/t{number:02}"] = specs.service(
+            f"t{number:02}", environment={f"K{n}": arn for n, arn in enumerate(statements)}
+        )
     job = world.plan(world.open(edits), **{"max-bytes": "400000", "max-tenants": ""})
     assert job.is_success
     assert "too long for a comment" in bodies(world)[0] and "t39" in job.summary
@@ -254,10 +274,17 @@ def test_a_plan_that_was_not_kept_is_not_said_to_be(world: World) -> None:
     assert "sha256=" not in bodies(world)[0] and world.hub.statuses[pull_request.head][0]["state"] == "error"
 
 
-@pytest.mark.parametrize("name, value", [
-    ("max-deletes", "$(touch owned)"), ("comment", "yes"), ("key", "a --> b"), ("working-directory", "nowhere"),
-    ("max-deletes", "-1"), ("command", "aply"),
-])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("max-deletes", "$(touch owned)"),
+        ("comment", "yes"),
+        ("key", "a --> b"),
+        ("working-directory", "nowhere"),
+        ("max-deletes", "-1"),
+        ("command", "aply"),
+    ],
+)
 def test_inputs_that_cannot_be_meant_are_refused(world: World, name: str, value: str) -> None:
     job = world.plan(world.open({"tenants/acme": acme(desired=2)}), **{name: value})
     assert not job.is_success and re.search(f"`{name}`", job.said()), job.log

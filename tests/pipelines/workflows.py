@@ -125,7 +125,8 @@ class GitHubRun:
             if "uses" in step:
                 name = step["uses"].partition("@")[0]
                 with_ = {key: expressions.filled(value, contexts) for key, value in step["with"].items()}
-                is_success, outputs = self.uses.get(name, lambda _: True)(with_), {}
+                is_success = name not in self.uses or self.uses[name](with_)
+                outputs: dict[str, str] = {}
                 done.used.append(name)
             else:
                 is_success, outputs = self._run(step, contexts, done)
@@ -136,7 +137,8 @@ class GitHubRun:
 
     def _run(self, step: dict[str, Any], contexts: dict[str, Any], done: Job) -> tuple[bool, dict[str, str]]:
         assert step["shell"] == "bash"
-        output, summary, script, event = (self.temp / name for name in ("output", "summary.md", "step.sh", "event.json"))
+        names = ("output", "summary.md", "step.sh", "event.json")
+        output, summary, script, event = (self.temp / name for name in names)
         output.write_text("")
         summary.write_text("")
         script.write_text(step["run"])
@@ -172,7 +174,8 @@ class GitHubRun:
         sys.stdout.write(f"--- {step['name']}: {ended.returncode}\n{log}")
         done.log += log
         done.summary += summary.read_text(encoding="utf-8")
-        outputs = re.findall(r"^([\w-]+)<<(\S+)\n(.*?)\n\2$", output.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        written = output.read_text(encoding="utf-8")
+        outputs = re.findall(r"^([\w-]+)<<(\S+)\n(.*?)\n\2$", written, re.MULTILINE | re.DOTALL)
         return ended.returncode == 0, {name: value for name, _, value in outputs}
 
 

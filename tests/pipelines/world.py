@@ -16,7 +16,7 @@ from convergence.bed import REGION, Bed
 
 from .repository import Repository
 from .stand_in import TOKEN, Hub
-from .workflows import WORKFLOWS, GitHubRun, Job, plain_environment
+from .workflows import WORKFLOWS, GitHubRun, Job, Uses, plain_environment
 
 #: What is there at first, in the repository as in the account.
 FIRST: dict[str, Any] = {"tiers/test": specs.tier(), "tenants/acme": specs.service("acme", desired=1)}
@@ -54,13 +54,15 @@ class PullRequest:
 class World:
     """Everything of one test."""
 
-    def __init__(self, folder: Path, binary: Path, bed: Bed, hub: Hub, root: str = ".") -> None:
+    def __init__(
+        self, folder: Path, binary: Path, bed: Bed, hub: Hub, root: str = ".", first: dict[str, Any] | None = None
+    ) -> None:
         self.hub, self.bed, self.binary, self.folder, self.root = hub, bed, binary, folder, root
         self.home, self.temp = folder / "home", folder / "temp"
         for made in (self.home, self.temp):
             made.mkdir()
         self.repository = Repository(folder / "work", root)
-        self.repository.commit_to_main(copy.deepcopy(FIRST))
+        self.repository.commit_to_main(copy.deepcopy(FIRST if first is None else first))
         self.run_number = 1000
         self.upload_works = True
 
@@ -70,7 +72,9 @@ class World:
 
     # --- what people do
 
-    def open(self, edits: dict[str, Any], branch: str = "change", number: int = 5, from_fork: bool = False) -> PullRequest:
+    def open(
+        self, edits: dict[str, Any], branch: str = "change", number: int = 5, from_fork: bool = False
+    ) -> PullRequest:
         head = self.repository.branch(branch, edits)
         self.repository.check_out_merged(branch)
         return PullRequest(number, branch, head, from_fork)
@@ -117,7 +121,7 @@ class World:
             inputs["working-directory"] = self.root
         environment = aws_environment(self.bed, self.home) | {"GITHUB_API_URL": self.hub.url}
         variables = {"TIERCTL_READ_ROLE": "read", "TIERCTL_WRITE_ROLE": "write", "TIERCTL_REGION": REGION}
-        uses = {"actions/upload-artifact": self._upload}
+        uses: dict[str, Uses] = {"actions/upload-artifact": self._upload}
         return GitHubRun(self.repository.folder, self.temp, environment, context, variables, uses, inputs)
 
     def _upload(self, given: dict[str, str]) -> bool:
@@ -155,10 +159,10 @@ class World:
         )
         return job
 
-    def apply(self, commits: list[str] | None = None, **inputs: str) -> Job:
-        """The push to main that a merge is."""
+    def apply(self, *commits: str, **inputs: str) -> Job:
+        """The push to main that a merge is, with the commits that it brings."""
         sha = self.repository.git("rev-parse", "HEAD")
-        event = {"ref": "refs/heads/main", "commits": [{"id": one} for one in commits or [sha]]}
+        event = {"ref": "refs/heads/main", "commits": [{"id": one} for one in commits or (sha,)]}
         run = self._run("tierctl-apply.yml", "push", event, sha)
         run.inputs |= inputs
         return run.workflow("tierctl-apply.yml")
