@@ -6,6 +6,7 @@ pub mod aws;
 pub mod cli;
 pub mod estate;
 pub mod live;
+pub mod permissions;
 pub mod plan;
 pub mod report;
 pub mod resources;

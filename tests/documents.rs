@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command};
+use tierctl::permissions::{self, Task};
 use tierctl::spec::reference::reference_markdown;
 
 fn root() -> &'static Path {
@@ -138,33 +139,41 @@ fn camel_case(name: &str) -> String {
     name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
+/// What AWS asks for on the way, by no call of its own.
+const ON_THE_WAY: &[&str] = &["iam:CreateServiceLinkedRole", "iam:PassRole", "route53:AssociateVPCWithHostedZone"];
+
+/// An action that a client can call and no policy allows would be missed in production.
+#[test]
+fn policies_have_every_action_that_the_program_can_ask_for() {
+    let known: BTreeSet<String> = permissions::actions().into_iter().map(String::from).collect();
+    let mut asked = actions();
+    asked.extend(ON_THE_WAY.iter().map(|action| action.to_string()));
+    // It needs no permission. https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    asked.remove("sts:GetCallerIdentity");
+    assert_eq!(known, asked);
+}
+
 fn permissions_markdown() -> String {
-    let is_read = |action: &String| ["Describe", "List", "Get"].iter().any(|verb| action.split(':').nth(1).unwrap().starts_with(verb));
-    let (reads, writes): (Vec<String>, Vec<String>) = actions().into_iter().partition(is_read);
-    assert!(reads.len() > 20 && writes.len() > 40, "{reads:?} {writes:?}");
+    let tasks = [Task::Plan, Task::Apply, Task::Onboard, Task::Offboard, Task::Destroy];
     let mut text = String::from(
         "# Permissions\n\n\
-         Generated from the requests that tierctl makes; do not edit.\n\n\
-         `validate`, `schema`, `completions` and `man` need none. A cell with an `assume_role` needs `sts:AssumeRole` on that role, \
-         for the credentials that tierctl is started with.\n\n\
-         ## To read\n\n\
-         `plan` and `status` need these and no other; AWS's managed policy `ReadOnlyAccess` has them all.\n\n```text\n",
+         Generated from the policies that tierctl prints; do not edit.\n\n\
+         `tierctl iam-policy --for COMMAND TIER` prints the policy document that a command needs, narrowed to one tier: to its names and \
+         paths, to things that bear its tag `tierctl:tier`, and to things that are made with it. `status` needs what `plan` needs, and a \
+         saved plan of tiers and tenants what `apply` and `onboard` need together. `validate`, `schema`, `iam-policy`, `completions` and \
+         `man` need nothing. A cell with an `assume_role` needs `sts:AssumeRole` on that role, for the credentials that tierctl is started \
+         with. For access logs the bucket's owner lets Elastic Load Balancing write, in the bucket's policy.\n\n\
+         What IAM cannot narrow: most reads, since they know no resources; `ecs:DeregisterTaskDefinition`, which knows neither resources \
+         nor tags; `elasticloadbalancing:SetRulePriorities`, which knows no tags. Which managed policies tasks get is up to the tier's spec: \
+         who may apply it can give tasks any, unless a permissions boundary says otherwise.\n\n\
+         AWS's managed policy `ReadOnlyAccess` has all that `plan` needs.\n\n\
+         | action | plan | apply | onboard | offboard | destroy |\n|---|---|---|---|---|---|\n",
     );
-    text.extend(reads.iter().map(|action| format!("{action}\n")));
-    text.push_str(
-        "```\n\n## To write\n\n\
-         `apply`, `onboard`, `offboard` and `destroy` need those above, and these:\n\n```text\n",
-    );
-    text.extend(writes.iter().map(|action| format!("{action}\n")));
-    text.push_str(
-        "```\n\n\
-         And besides, since AWS asks for them on the way:\n\n\
-         - `iam:PassRole` on `arn:aws:iam::*:role/tierctl/*`, since tasks run with these roles.\n\
-         - `iam:CreateServiceLinkedRole` for `ecs.amazonaws.com` and `elasticloadbalancing.amazonaws.com`, the first time in an account.\n\
-         - For access logs a bucket policy that lets Elastic Load Balancing write; the bucket's owner sets it.\n\n\
-         Roles have the path `/tierctl/<tier>/<cell>/<infra-group>/`, log groups that name, and everything that is made is tagged as it \
-         is made: conditions on `aws:RequestTag/tierctl:tier` and `aws:ResourceTag/tierctl:tier` can narrow the rest.\n",
-    );
+    let needed: Vec<BTreeSet<&str>> = tasks.iter().map(|task| permissions::actions_of(*task)).collect();
+    for action in permissions::actions() {
+        let marks: Vec<&str> = needed.iter().map(|needed| if needed.contains(action) { "x" } else { "" }).collect();
+        let _ = writeln!(text, "| `{action}` | {} |", marks.join(" | "));
+    }
     text
 }
 

@@ -1,17 +1,20 @@
-//! The checked-in JSON Schemas are those of the model. `UPDATE_GENERATED=1` writes them anew.
+//! The checked-in JSON Schemas are those of the program. `UPDATE_GENERATED=1` writes them anew.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::path::Path;
 
+use tierctl::report::schema::{event_schema, outcome_schema, plan_schema};
 use tierctl::spec::reference::reference_markdown;
 use tierctl::spec::schema::{tenant_schema, tier_schema};
 
 #[test]
-fn checked_in_schemas_are_those_of_the_model() {
-    for (name, schema) in [("tier", tier_schema()), ("tenant", tenant_schema())] {
+fn checked_in_schemas_are_those_of_the_program() {
+    let specs = [("tier", tier_schema().clone()), ("tenant", tenant_schema().clone())];
+    let documents = [("plan", plan_schema()), ("outcome", outcome_schema()), ("event", event_schema())];
+    for (name, schema) in specs.into_iter().chain(documents) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schema/{name}.schema.json"));
-        let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
         if std::env::var_os("UPDATE_GENERATED").is_some() {
             std::fs::write(&path, &text).unwrap();
         }

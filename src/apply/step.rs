@@ -10,7 +10,7 @@ use super::graph::{Verb, Work};
 use super::{Event, Node, Saved, Shared, turn};
 use crate::aws::{AwsError, Class, Writer, on_behalf_of, polling};
 use crate::live;
-use crate::plan::{compare, saved};
+use crate::plan::{attribution, compare, saved};
 use crate::resources::model::{Changed, Condition, Desired, Key, Live, Scope, TAG_PLAN, Tags, Wanted};
 use crate::resources::{Kind, tags};
 
@@ -97,6 +97,11 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     }
     let Some(desired) = desired else { return Ok(Ended::Done) };
     let mut wanted = resolved(shared, &desired, known)?;
+    let record = resource.record_tag(&wanted.fields).map(|tag| (tag, attribution::record(node.kind, &wanted.fields, &wanted.tags)));
+    // The first half of an update is not all that is applied, and a part is tagged after it is made.
+    if node.verb != Verb::Widen && resource.is_tagged() {
+        wanted.tags.extend(record.clone());
+    }
     let id = match (node.verb, &live) {
         (Verb::Create, _) => {
             let mut pause = Pause::new(shared, &node);
@@ -115,6 +120,12 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
         (_, live) => live.as_ref().map(|live| live.id.clone()).unwrap_or_default(),
     };
     shared.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(desired.key.clone(), id.clone());
+    if let (Verb::Create | Verb::Update, false, Some((tag, record))) = (node.verb, resource.is_tagged(), record)
+        && live.as_ref().is_none_or(|live| live.tags.get(&tag) != Some(&record))
+    {
+        let part = Live::new(node.kind, &wanted.place, &id, Tags::new(), &wanted.fields);
+        add_tags(shared, &node, writer, &part, &Tags::from([(tag, record)])).await?;
+    }
     if node.verb == Verb::Create && node.scope.is_tenant() {
         let live = Live::new(node.kind, &wanted.place, &id, wanted.tags.clone(), &wanted.fields);
         shared.made.lock().unwrap_or_else(PoisonError::into_inner).push(live);
@@ -248,12 +259,17 @@ async fn update(
     let missing = wanted.tags.iter().filter(|(key, value)| live.tags.get(*key) != Some(*value));
     let missing: Tags = missing.map(|(key, value)| (key.clone(), value.clone())).collect();
     if resource.is_tagged() && !missing.is_empty() {
-        let mut pause = Pause::new(shared, node);
-        while let Err(error) = limited(shared, tags::add(writer, live, &missing)).await {
-            pause.after(error).await?;
-        }
+        add_tags(shared, node, writer, live, &missing).await?;
     }
     Ok(id)
+}
+
+async fn add_tags(shared: &Shared, node: &Node, writer: &Writer, live: &Live, tags: &Tags) -> Result<(), Ended> {
+    let mut pause = Pause::new(shared, node);
+    while let Err(error) = limited(shared, tags::add(writer, live, tags)).await {
+        pause.after(error).await?;
+    }
+    Ok(())
 }
 
 /// The thing with every reference in the place of its id: all that it needs has been made by now.

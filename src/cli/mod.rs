@@ -1,9 +1,11 @@
 //! The command line: one file per command, each with its arguments and the one function that wires the stages.
 
 mod apply;
+mod changed_since;
 mod completions;
 mod destroy;
 pub mod failure;
+mod iam_policy;
 mod offboard;
 mod onboard;
 mod plan;
@@ -67,7 +69,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 struct Global {
-    /// Form of the output: text to read, JSON for programs, Markdown for a comment
+    /// Form of the output: text to read, JSON for programs, whole or event by event, Markdown for a comment
     #[arg(long, global = true, value_enum, default_value = "text")]
     format: Format,
     /// Colours: `auto` means on a terminal, and not where NO_COLOR is set
@@ -103,6 +105,7 @@ enum Command {
     Offboard(offboard::Arguments),
     Destroy(destroy::Arguments),
     Status(status::Arguments),
+    IamPolicy(iam_policy::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
     Man(completions::ManArguments),
@@ -166,7 +169,7 @@ impl Context {
         if specs.findings.has_errors() {
             return Err(Failure::Specs(std::mem::take(&mut specs.findings)));
         }
-        if !specs.findings.is_empty() && self.terminal.format != Format::Json {
+        if !specs.findings.is_empty() && !self.terminal.format.is_for_programs() {
             self.terminal.say(&crate::report::diagnostics::render(&specs.findings, self.terminal.error_paint().color));
         }
         Ok(specs)
@@ -238,7 +241,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Where arguments cannot be parsed it has still been said how errors are wanted.
 fn asks_for_json(arguments: &[OsString]) -> bool {
-    arguments.iter().any(|word| word == "--format=json") || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+    let is_json = |word: &OsString| word == "json" || word == "ndjson";
+    arguments.iter().any(|word| word == "--format=json" || word == "--format=ndjson")
+        || arguments.windows(2).any(|pair| pair[0] == "--format" && is_json(&pair[1]))
 }
 
 /// The first paragraph of what clap says; usage and hints for people follow it.
@@ -262,8 +267,15 @@ fn time_scale() -> Result<f64, Failure> {
 }
 
 async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
-    if context.terminal.format == Format::Markdown && !matches!(command, Command::Plan(_)) {
-        return Err(Failure::usage("only a plan has a form in Markdown", "use `tierctl plan --format markdown`, or another --format"));
+    let writes = matches!(command, Command::Apply(_) | Command::Onboard(_) | Command::Offboard(_) | Command::Destroy(_));
+    match context.terminal.format {
+        Format::Markdown if !matches!(command, Command::Plan(_)) => {
+            return Err(Failure::usage("only a plan has a form in Markdown", "use `tierctl plan --format markdown`, or another --format"));
+        }
+        Format::Ndjson if !writes => {
+            return Err(Failure::usage("only commands that write have events to print", "use `--format json`"));
+        }
+        _ => {}
     }
     match command {
         Command::Validate(arguments) => validate::run(context, &arguments),
@@ -273,6 +285,7 @@ async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Offboard(arguments) => offboard::run(context, &arguments).await,
         Command::Destroy(arguments) => destroy::run(context, &arguments).await,
         Command::Status(arguments) => status::run(context, &arguments).await,
+        Command::IamPolicy(arguments) => iam_policy::run(context, &arguments),
         Command::Schema(arguments) => schema::run(context, &arguments),
         Command::Completions(arguments) => completions::run(context, &arguments),
         Command::Man(arguments) => completions::man(context, &arguments),

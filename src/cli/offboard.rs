@@ -1,10 +1,10 @@
 use std::path::{Path, PathBuf};
 
 use super::failure::{Exit, Failure};
-use super::terminal::Format;
 use super::{Context, WriteOptions, planning, write};
 use crate::aws::Access;
 use crate::plan::intent::Leaver;
+use crate::spec;
 
 /// Drain and remove tenants, and nothing else
 ///
@@ -31,11 +31,20 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         paths.push(context.tiers_folder()?);
     }
     let specs = context.specs(&paths, false)?;
-    let mut leavers: Vec<Leaver> = names.iter().map(|name| Leaver { tier: arguments.tier.clone(), tenant: name.to_string() }).collect();
+    let protected = protected(context);
+    let named = names.iter().map(|name| {
+        let is_this = |(tier, tenant): &(String, String)| tenant == *name && arguments.tier.as_ref().is_none_or(|wanted| wanted == tier);
+        Leaver { tier: arguments.tier.clone(), tenant: name.to_string(), is_protected: protected.iter().any(is_this) }
+    });
+    let mut leavers: Vec<Leaver> = named.collect();
     if by_path {
         let specified = specs.tenants.iter().map(|tenant| &tenant.spec);
         let specified = specified.filter(|tenant| arguments.tier.as_ref().is_none_or(|wanted| *wanted == *tenant.tier));
-        leavers.extend(specified.map(|tenant| Leaver { tier: Some(tenant.tier.to_string()), tenant: tenant.tenant.to_string() }));
+        leavers.extend(specified.map(|tenant| Leaver {
+            tier: Some(tenant.tier.to_string()),
+            tenant: tenant.tenant.to_string(),
+            is_protected: tenant.protect,
+        }));
     }
     if leavers.is_empty() {
         return Err(Failure::usage("there is no tenant in what was named", "name tenants, or the files of their specs"));
@@ -53,10 +62,21 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let planning = async || planning::plan_offboarding(context, &tiers, &leavers, Access::Write).await;
     let planned = planning().await?;
     let absent = leavers.iter().filter(|leaver| !planned.plan.changes.iter().any(|change| leaver.is_at(&change.scope)));
-    for leaver in absent.filter(|_| context.terminal.format != Format::Json) {
+    for leaver in absent.filter(|_| !context.terminal.format.is_for_programs()) {
         context.terminal.say(&format!("{} lives nowhere in these tiers: nothing to do for it", leaver.tenant));
     }
     write::carry_out_planned(context, planned, planning, &arguments.options).await
+}
+
+/// Tier and name of the tenants in `tenants/` that are protected. What is wrong with other specs there is no matter here.
+fn protected(context: &Context) -> Vec<(String, String)> {
+    let paths = vec![PathBuf::from("tenants")];
+    if !context.current_folder.join(&paths[0]).is_dir() {
+        return Vec::new();
+    }
+    let specs = spec::load(&spec::Request { paths, current_folder: context.current_folder.clone(), defaults: false });
+    let tenants = specs.tenants.iter().map(|tenant| &tenant.spec).filter(|tenant| tenant.protect);
+    tenants.map(|tenant| (tenant.tier.to_string(), tenant.tenant.to_string())).collect()
 }
 
 /// A file or folder that is there, or what can only be meant as one.

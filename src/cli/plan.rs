@@ -2,11 +2,12 @@ use std::path::{Path, PathBuf};
 
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
-use super::{Context, LimitOptions, plan_file, planning, write};
+use super::{Context, LimitOptions, changed_since, plan_file, planning, write};
 use crate::aws::Access;
-use crate::plan::Plan;
+use crate::plan::calculate::count;
 use crate::plan::intent::{self, Purpose};
 use crate::plan::saved::{SavedPlan, SavedSpec};
+use crate::plan::{Plan, attribution};
 use crate::report::{calls_text, plan_json, plan_markdown, plan_text};
 use crate::spec::Specs;
 
@@ -30,6 +31,12 @@ pub(super) struct Arguments {
     /// Plan only a part
     #[arg(long, value_enum, value_name = "PART")]
     only: Option<Only>,
+    /// Plan only what files that have changed since this Git revision can affect, and what they have left behind
+    #[arg(long, value_name = "REV")]
+    changed_since: Option<String>,
+    /// Show only what was changed in AWS since the last apply, and what nobody knows the origin of
+    #[arg(long, conflicts_with_all = ["out", "changed_since"])]
+    drift_only: bool,
     /// Also save the plan to this file, for `tierctl apply --plan`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -45,19 +52,42 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let specs = context.specs(&arguments.paths, true)?;
-    let subjects = intent::subjects(&specs);
+    let (specs, changes) = match &arguments.changed_since {
+        Some(revision) => {
+            let (specs, changes) = changed_since::narrow(specs, revision, &context.current_folder, &arguments.paths)?;
+            (specs, Some(changes))
+        }
+        None => (specs, None),
+    };
+    let mut subjects = intent::subjects(&specs);
     // Where only tiers are named, that their tenants have no spec among them says nothing.
     let has_tenants = arguments.paths.is_empty() || !specs.tenants.is_empty();
     let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: has_tenants && arguments.only != Some(Only::Tier) };
+    let mut departed = Vec::new();
+    if let Some(changes) = &changes {
+        for subject in &mut subjects {
+            let here = changes.new_tenants.iter().filter(|(tier, _)| *tier == *subject.tier.tier);
+            subject.new_tenants = here.map(|(_, tenant)| tenant.as_str()).collect();
+        }
+        departed = planning::find_departed(context, changes).await?;
+    }
     let calls = &context.calls;
     let mut planned = planning::plan(context, &subjects, purpose, Access::Read).await?;
+    planned.plan.add(departed, Vec::new());
+    if arguments.drift_only {
+        let left_out = attribution::keep_drift(&mut planned.plan);
+        if left_out > 0 {
+            let what = count(left_out, "change of the specs is", "changes of the specs are");
+            planned.plan.warnings.push(format!("{what} left out: `tierctl plan` without --drift-only shows all"));
+        }
+    }
     let saved = match &arguments.out {
         Some(path) => Some((path, save(context, path, &specs, purpose, &planned.plan)?)),
         None => None,
     };
     planned.plan.exceeded = arguments.limits.limits().exceeded_by(&planned.plan);
     match context.terminal.format {
-        Format::Json => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(calls)))?,
+        Format::Json | Format::Ndjson => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(calls)))?,
         Format::Markdown => {
             let page = plan_markdown::render(&planned.plan, &planned.notes, arguments.max_bytes);
             context.terminal.print(&page)?;

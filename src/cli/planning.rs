@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use futures::future::{join_all, try_join_all};
 
 use super::Context;
+use super::changed_since::Changes;
 use super::failure::Failure;
 use crate::aws::{Access, AwsError, Calls, Credentials, Reader, Session, Writer};
 use crate::estate::{self, Facts, Group, infra_group, names};
@@ -14,14 +15,15 @@ use crate::live;
 use crate::plan::calculate::count;
 use crate::plan::intent::{self, Intended, Leaver, Purpose, Subjects};
 use crate::plan::saved::{Resumed, SavedPlan};
-use crate::plan::{self, Intent, Plan, Treatment, placement};
+use crate::plan::{self, Change, Intent, Plan, Subject, Treatment, placement};
 use crate::report::plan_text::PlanNotes;
-use crate::resources::model::{Desired, Live, Place, Scope};
+use crate::resources::model::{Condition, Desired, Live, Place, Scope};
 use crate::resources::{Kind, ReadScope, foreign};
 use crate::spec;
 use crate::spec::model::{Placement, TenantSpec, TierSpec};
 
-/// Up to this many tenants are looked up one by one; more are found faster in the listings.
+/// Up to this many tenants are looked up by name in every infra group that may be theirs; more are found faster in the
+/// listings of their tier.
 const FEW_TENANTS: usize = 20;
 
 /// Sessions of a run, by tier and cell.
@@ -205,6 +207,56 @@ pub(super) async fn plan_offboarding(
     Ok(Planned { plan, notes: PlanNotes::default(), sessions, live, facts: Facts::default(), requests, saved: None })
 }
 
+/// Tenants and infra groups whose specs are gone, and that are still there: each a change that is blocked.
+pub(super) async fn find_departed(context: &Context, changes: &Changes) -> Result<Vec<Change>, Failure> {
+    let mut found = Vec::new();
+    let tiers: Vec<&TierSpec> = changes.left_tiers.iter().collect();
+    let leavers = changes.departed_tenants.iter().map(|tenant| Leaver {
+        tier: Some(tenant.tier.to_string()),
+        tenant: tenant.tenant.to_string(),
+        is_protected: false,
+    });
+    let leavers: Vec<Leaver> = leavers.collect();
+    if !tiers.is_empty() {
+        let plan = plan_offboarding(context, &tiers, &leavers, Access::Read).await?.plan;
+        let mut homes: BTreeMap<&Scope, Vec<&Change>> = BTreeMap::new();
+        for change in plan.changes.iter().filter(|change| change.scope.is_tenant()) {
+            homes.entry(&change.scope).or_default().push(change);
+        }
+        found.extend(homes.into_iter().map(|(scope, things)| {
+            let name = scope.tenant.as_deref().unwrap_or_default();
+            let reason = format!(
+                "its spec is gone, and {} still there. If it is to go: `tierctl offboard {name} --tier {}`; if not, put its spec back",
+                count(things.len(), "thing of it is", "things of it are"),
+                scope.tier
+            );
+            Change::blocked(Subject::Tenant, scope, name, &things[0].place, reason)
+        }));
+    }
+    let groups: Vec<Group<'_>> = changes.departed_groups.iter().flat_map(Group::all_of).collect();
+    let sessions = Sessions::open(&groups, Access::Read, &context.calls).await?;
+    let live = live::read(&requests(&sessions, &groups, |scope, group| {
+        scope.infra_groups.get_or_insert_default().insert(group.scope());
+        scope.without.extend([Kind::TaskDefinition, Kind::Targets]);
+    }))
+    .await?;
+    for group in groups {
+        let scope = group.scope();
+        let here = live.iter().filter(|item| !matches!(item.condition, Condition::Leaving(_))).filter_map(Live::owner);
+        // Logs outlive their infra group.
+        let here = here.filter(|key| key.scope.without_tenant() == scope && key.kind != Kind::LogGroup).count();
+        if here > 0 {
+            let reason = format!(
+                "it has left the spec, and {} still there. Put it back with `retired: true`, and apply that first; then it can go \
+                 from the spec",
+                count(here, "thing of it is", "things of it are")
+            );
+            found.push(Change::blocked(Subject::InfraGroup, &scope, &scope.infra_group, &group.place(), reason));
+        }
+    }
+    Ok(found)
+}
+
 /// What new tenants with a placement have in other accounts and Regions of their tier already: a tenant is not moved in
 /// place. Where that cannot be looked up, who onboards here need not be allowed to look there: a warning says so.
 async fn look_elsewhere(targets: &Targets<'_>, live: &[Live], calls: &Calls) -> (Vec<Live>, Vec<String>) {
@@ -254,6 +306,8 @@ struct Targets<'a> {
     groups: Vec<Group<'a>>,
     /// Tenant and group for every place where a tenant of the specs may live.
     candidates: Vec<(Group<'a>, &'a TenantSpec)>,
+    /// Tier and name of tenants that are known to be new.
+    new_tenants: BTreeSet<(&'a str, &'a str)>,
     /// Whether only what tenants need is read.
     narrow: bool,
     purpose: Purpose,
@@ -272,13 +326,17 @@ impl<'a> Targets<'a> {
         }
         let observes_tiers = subjects.iter().all(|subject| !purpose.manages_tier(subject.given));
         let prunes = purpose == Purpose::Onboard { prune: true };
-        let narrow = purpose.manages_tenants() && observes_tiers && !prunes && candidates.len() <= FEW_TENANTS;
+        let narrow = purpose.manages_tenants()
+            && observes_tiers
+            && !prunes
+            && subjects.iter().map(|subject| subject.tenants.len()).sum::<usize>() <= FEW_TENANTS;
         let groups = subjects.iter().flat_map(|subject| Group::all_of(subject.tier));
         let groups = match narrow {
             false => groups.collect(),
             true => groups.filter(|group| candidates.iter().any(|(home, _)| home.scope() == group.scope())).collect(),
         };
-        Self { groups, candidates, narrow, purpose }
+        let new = subjects.iter().flat_map(|subject| subject.new_tenants.iter().map(|name| (subject.tier.tier.as_str(), *name)));
+        Self { groups, candidates, new_tenants: new.collect(), narrow, purpose }
     }
 
     /// Infra groups in other places than those that are read, and the tenants with a placement that are not where they
@@ -290,7 +348,8 @@ impl<'a> Targets<'a> {
         }
         let read: BTreeSet<Place> = self.groups.iter().map(Group::place).collect();
         let new = self.candidates.iter().filter(|(home, tenant)| {
-            tenant.placement.is_some() && !placement::tenants_of(&home.scope(), live).contains(tenant.tenant.as_str())
+            let is_known = self.new_tenants.contains(&(tenant.tier.as_str(), tenant.tenant.as_str()));
+            tenant.placement.is_some() && !is_known && !placement::tenants_of(&home.scope(), live).contains(tenant.tenant.as_str())
         });
         for (home, tenant) in new {
             for group in Group::all_of(home.tier).filter(|group| !read.contains(&group.place())) {

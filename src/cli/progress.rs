@@ -20,19 +20,14 @@ const FIRST_TOLD: Duration = Duration::from_secs(2);
 const TOLD_AGAIN: Duration = Duration::from_secs(10);
 
 /// Shows events until there are no more. `total` is the number of steps. On a terminal the view is drawn on standard
-/// error; without one, lines go to `out`. Quiet, nothing is shown and the events are taken in all the same.
+/// error; without one, lines go to `out`.
 pub(super) async fn show(
     mut events: mpsc::UnboundedReceiver<Event>,
     total: usize,
     terminal: bool,
     paint: Paint,
-    quiet: bool,
     out: &mut (dyn Write + Send),
 ) {
-    if quiet {
-        while events.recv().await.is_some() {}
-        return;
-    }
     let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(None, target);
     if let Ok(style) = ProgressStyle::with_template("{msg}") {
@@ -282,12 +277,12 @@ mod tests {
     }
 
     /// Everything that `show` writes without a terminal.
-    async fn shown(events: Vec<Event>, quiet: bool) -> String {
+    async fn shown(events: Vec<Event>) -> String {
         let (sender, receiver) = mpsc::unbounded_channel();
         events.into_iter().for_each(|event| drop(sender.send(event)));
         drop(sender);
         let mut out = Vec::new();
-        show(receiver, 4, false, Paint::plain(100), quiet, &mut out).await;
+        show(receiver, 4, false, Paint::plain(100), &mut out).await;
         String::from_utf8_lossy(&out).into_owned()
     }
 
@@ -308,12 +303,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_for_each_step_that_ends() {
-        assert_snapshot!(shown(all_events(), false).await);
-    }
-
-    #[tokio::test]
-    async fn quiet_shows_nothing_and_takes_all_in() {
-        assert_eq!(shown(all_events(), true).await, "");
+        assert_snapshot!(shown(all_events()).await);
     }
 
     #[test]

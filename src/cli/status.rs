@@ -34,7 +34,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let planned = planning::plan(context, &subjects, Purpose::Status, Access::Read).await?;
     let status = Status { tiers: subjects.iter().map(|subject| tier_status(subject.tier, &planned.live, &planned.facts)).collect() };
     match context.terminal.format {
-        Format::Json => context.terminal.print_json(&status.to_json(&write::run_info(calls)))?,
+        Format::Json | Format::Ndjson => context.terminal.print_json(&status.to_json(&write::run_info(calls)))?,
         Format::Text | Format::Markdown => {
             context.terminal.print(&status.to_text(&context.terminal.paint()))?;
             if context.terminal.verbose {

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
@@ -14,8 +15,16 @@ const PIPE_WIDTH: usize = 120;
 pub enum Format {
     Text,
     Json,
+    /// one JSON object a line for each event, as it comes (commands that write)
+    Ndjson,
     /// for a comment on a pull request (`plan` only)
     Markdown,
+}
+
+impl Format {
+    pub fn is_for_programs(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -80,6 +89,10 @@ impl Terminal {
         self.print(&format!("{value:#}"))
     }
 
+    pub fn print_json_line(&self, value: &impl Serialize) -> Result<(), Failure> {
+        self.print(&serde_json::to_string(value).map_err(io::Error::from)?)
+    }
+
     /// Status and progress. Nobody reading it is no reason to stop.
     pub fn say(&self, text: &str) {
         let mut err = io::stderr().lock();
@@ -91,7 +104,7 @@ impl Terminal {
 
     /// As `say`, where text is what was asked for.
     pub fn note(&self, text: &str) {
-        if self.format != Format::Json {
+        if !self.format.is_for_programs() {
             self.say(text);
         }
     }
@@ -102,6 +115,7 @@ impl Terminal {
             Failure::Specs(findings) => {
                 match self.format {
                     Format::Json => self.say(&format!("{:#}", diagnostics::to_json(findings))),
+                    Format::Ndjson => self.say(&diagnostics::to_json(findings).to_string()),
                     Format::Text | Format::Markdown => self.say(&diagnostics::render(findings, self.error_paint().color)),
                 }
                 return;
@@ -110,12 +124,13 @@ impl Terminal {
             Failure::Other { message, remedy } => (message.clone(), remedy.clone(), json!({})),
         };
         match self.format {
-            Format::Json => {
+            Format::Json | Format::Ndjson => {
                 let mut error = json!({ "message": message, "remedy": remedy });
                 if let (Some(error), Value::Object(extra)) = (error.as_object_mut(), extra) {
                     error.extend(extra);
                 }
-                self.say(&format!("{:#}", json!({ "errors": [error] })));
+                let errors = json!({ "errors": [error] });
+                self.say(&if self.format == Format::Json { format!("{errors:#}") } else { errors.to_string() });
             }
             Format::Text | Format::Markdown => {
                 let bold = |text: &str, color: anstyle::AnsiColor| match self.error_paint().color {

@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     }
     let tiers = specs.tiers.iter().filter(|tier| tier.given).count();
     match context.terminal.format {
-        Format::Json => {
+        Format::Json | Format::Ndjson => {
             let mut report = diagnostics::to_json(&specs.findings);
             if let Some(report) = report.as_object_mut() {
                 report.insert("tiers".into(), json!(tiers));

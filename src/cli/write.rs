@@ -7,12 +7,13 @@ use tokio::sync::mpsc;
 
 use super::failure::{Exit, Failure};
 use super::planning::Planned;
-use super::terminal::Format;
+use super::terminal::{Format, Terminal};
 use super::{Context, WriteOptions, progress};
-use crate::apply::{self, Outcome};
+use crate::apply::{self, Event, Outcome};
 use crate::aws::Calls;
+use crate::plan::Plan;
 use crate::plan::calculate::count;
-use crate::report::{RunInfo, calls_text, outcome_json, outcome_text, plan_text};
+use crate::report::{RunInfo, calls_text, event_json, outcome_json, outcome_text, plan_text};
 
 /// Plans, and carries that out. What deletes something is planned once more after it waited for its answer.
 pub(super) async fn carry_out(
@@ -30,20 +31,25 @@ pub(super) async fn carry_out_planned(
     planning: impl AsyncFn() -> Result<Planned, Failure>,
     options: &WriteOptions,
 ) -> Result<Exit, Failure> {
-    let (terminal, calls) = (&context.terminal, &context.calls);
+    let terminal = &context.terminal;
     let Planned { mut plan, notes, sessions, requests, saved, .. } = planned;
     plan.exceeded = options.limits.limits().exceeded_by(&plan);
-    if terminal.format != Format::Json {
+    if !terminal.format.is_for_programs() {
         unread_is_fine(terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes)))?;
     }
+    let steps = plan.steps().count();
+    // A replacement is two steps: one that makes and one that deletes.
+    let total = steps + plan.summary().replace + if options.no_wait { 0 } else { plan.waits.len() };
+    if terminal.format == Format::Ndjson {
+        unread_is_fine(terminal.print_json_line(&event_json::start(&plan, total, SystemTime::now())))?;
+    }
     if !plan.exceeded.is_empty() {
-        if terminal.format == Format::Json {
-            unread_is_fine(terminal.print_json(&outcome_json::render(&Outcome::default(), &plan, &run_info(calls))))?;
+        if terminal.format.is_for_programs() {
+            end(context, &Outcome::default(), &plan, Exit::Blocked)?;
         }
         terminal.note("Nothing has been changed. If this is meant, allow more, or do less at once.");
         return Ok(Exit::Blocked);
     }
-    let steps = plan.steps().count();
     if options.no_wait && steps == 0 {
         plan.waits.clear();
     }
@@ -65,26 +71,46 @@ pub(super) async fn carry_out_planned(
         let settings = apply::Options { parallelism: context.parallelism, timeout: options.timeout, wait: !options.no_wait, saved };
         let (sender, events) = mpsc::unbounded_channel();
         let interrupt = context.signals.hand_over();
-        // A replacement is two steps: one that makes and one that deletes.
-        let total = steps + plan.summary().replace + if options.no_wait { 0 } else { plan.waits.len() };
-        let quiet = terminal.format == Format::Json;
-        let paint = terminal.error_paint();
-        let mut out = io::stderr();
-        let shown = progress::show(events, total, terminal.is_interactive(), paint, quiet, &mut out);
-        let (outcome, ()) = tokio::join!(apply::run(&plan, sessions.writers(), &settings, sender, interrupt), shown);
+        let running = apply::run(&plan, sessions.writers(), &settings, sender, interrupt);
+        let (outcome, ()) = tokio::join!(running, show(terminal, events, total));
         outcome
     };
+    // What waited for others when it was read may be ready by now: the outcome says.
+    let exit = exit(&outcome, plan.summary().blocked > 0);
+    end(context, &outcome, &plan, exit)?;
+    Ok(exit)
+}
+
+/// Shows events until there are no more.
+async fn show(terminal: &Terminal, mut events: mpsc::UnboundedReceiver<Event>, total: usize) {
     match terminal.format {
-        Format::Json => unread_is_fine(terminal.print_json(&outcome_json::render(&outcome, &plan, &run_info(calls))))?,
+        Format::Ndjson => {
+            while let Some(event) = events.recv().await {
+                // A closed pipe is no reason to stop the run.
+                let _ = terminal.print_json_line(&event_json::of_event(&event, SystemTime::now()));
+            }
+        }
+        Format::Json => while events.recv().await.is_some() {},
         Format::Text | Format::Markdown => {
-            unread_is_fine(terminal.print(&outcome_text::render(&outcome, plan.summary().blocked, &terminal.paint())))?;
+            progress::show(events, total, terminal.is_interactive(), terminal.error_paint(), &mut io::stderr()).await;
+        }
+    }
+}
+
+/// Says where things stand.
+fn end(context: &Context, outcome: &Outcome, plan: &Plan, exit: Exit) -> Result<(), Failure> {
+    let (terminal, calls) = (&context.terminal, &context.calls);
+    unread_is_fine(match terminal.format {
+        Format::Json => terminal.print_json(&outcome_json::render(outcome, plan, &run_info(calls))),
+        Format::Ndjson => terminal.print_json_line(&event_json::summary(outcome, plan, &run_info(calls), exit.code())),
+        Format::Text | Format::Markdown => {
+            let printed = terminal.print(&outcome_text::render(outcome, plan.summary().blocked, &terminal.paint()));
             if terminal.verbose {
                 terminal.say(&calls_text::render(&calls.by_action(), &terminal.error_paint()));
             }
+            printed
         }
-    }
-    // What waited for others when it was read may be ready by now: the outcome says.
-    Ok(exit(&outcome, plan.summary().blocked > 0))
+    })
 }
 
 fn exit(outcome: &Outcome, blocked: bool) -> Exit {

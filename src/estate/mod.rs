@@ -40,6 +40,11 @@ impl<'a> Group<'a> {
         partition(self.region())
     }
 
+    /// Whether nothing of the tier may be deleted or replaced here.
+    pub fn is_protected(&self) -> bool {
+        self.tier.protect || self.group.protect
+    }
+
     pub fn is_retired(&self) -> bool {
         self.tier.retired || self.cell.retired || self.group.retired
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::attribution::{self, Origin};
 use super::compare::{self, FieldChange};
 use super::{Action, Change, Intent, Plan, Subject, Treatment, Unclaimed, Wait, order};
 use crate::estate::names;
@@ -19,6 +20,9 @@ const ANOTHER_PLACE: &str = "its name stands for partition, account, Region and 
     cell. Set it back, or add a cell for the new one, move the tenants there, and retire this one";
 /// Security groups that tenants' traffic goes through; those of endpoints go with their downstream.
 const TENANTS_GROUPS: &[&str] = &["tasks", "load-balancer"];
+
+/// Why something protected stays.
+const PROTECTED: &str = "it is protected: its spec has `protect: true`. If it is to go, set that to false, and run again";
 
 /// What has to be done so that what exists becomes what is desired, as far as the intent allows.
 pub fn calculate(desired: &[Desired], live: &[Live], intent: &Intent) -> Plan {
@@ -143,6 +147,10 @@ impl<'a> Calculation<'a> {
         self.unclaimed();
         self.hold_back();
         self.order_successions();
+        let living: BTreeSet<Scope> = self.ours.keys().map(|key| key.scope.clone()).collect();
+        for change in &mut self.plan.changes {
+            change.origin = change.origin.or_else(|| attribution::of_change(change, &living));
+        }
         sort(&mut self.plan.changes, &mut self.plan.waits);
         let ids = self.states.iter().filter_map(|(key, state)| match state {
             State::Stands(id) => Some((key.clone(), id.clone())),
@@ -298,6 +306,7 @@ impl<'a> Calculation<'a> {
                     after: text(after),
                     after_unknown: false,
                     forces_replacement: false,
+                    origin: Origin::Spec,
                 });
             }
         }
@@ -305,6 +314,7 @@ impl<'a> Calculation<'a> {
         if changes.iter().any(|change| change.path == "task_definition") {
             changes.retain(|change| ![TAG_CONTENT, TAG_REVISION].iter().any(|tag| change.path == format!("tags.{tag}")));
         }
+        attribution::attribute(desired, live, &mut changes);
         changes
     }
 
@@ -586,6 +596,8 @@ impl<'a> Calculation<'a> {
             }
             let reason = if is_outdated { "left over from a replacement" } else { "it exists twice, and nothing uses this one" };
             self.push(Action::Delete, &key, None, Some(other.clone()), Vec::new(), Some(format!("{reason} ({} stays)", kept.id)));
+            // No spec asks for it.
+            self.plan.changes.iter_mut().next_back().into_iter().for_each(|change| change.origin = Some(Origin::Unattributed));
         }
     }
 
@@ -636,6 +648,16 @@ impl<'a> Calculation<'a> {
             .collect();
         for (key, live) in going {
             let removed = self.intent.of(&key.scope) == Some(Treatment::Remove);
+            if removed && self.intent.protected.contains(&key.scope) {
+                if refused.insert(key.scope.clone()) {
+                    let (subject, name) = match &key.scope.tenant {
+                        Some(tenant) => (Subject::Tenant, tenant),
+                        None => (Subject::InfraGroup, &key.scope.infra_group),
+                    };
+                    self.plan.changes.push(Change::blocked(subject, &key.scope, name, &live.place, PROTECTED));
+                }
+                continue;
+            }
             if key.kind == Kind::LogGroup && removed && !self.intent.deletes_logs {
                 continue;
             }
@@ -696,6 +718,11 @@ impl<'a> Calculation<'a> {
     /// new network under living tenants is worse than none. A tenant is changed whole or not at all, and a new one
     /// needs a whole infra group.
     fn hold_back(&mut self) {
+        let is_removed = |change: &Change| matches!(change.action, Action::Delete | Action::Replace);
+        let protected = self.plan.changes.iter().filter(|change| is_removed(change) && self.intent.protected.contains(&change.scope));
+        let protected: BTreeMap<Scope, String> =
+            protected.map(|change| (change.scope.clone(), format!("{} {} is protected", change.subject.name(), change.name))).collect();
+        self.held.extend(protected.clone());
         let of_tier = |change: &Change| !change.is_tenants();
         // What would have been made or made anew is not there for tenants.
         let mut unmade: BTreeSet<Key> = self.refused.iter().filter(|key| !key.scope.is_tenant()).cloned().collect();
@@ -749,8 +776,11 @@ impl<'a> Calculation<'a> {
         }
         for change in self.plan.changes.iter_mut().filter(|change| change.action != Action::Blocked) {
             if let Some(cause) = held.get(&change.scope) {
+                change.reason = Some(match is_removed(change) && protected.contains_key(&change.scope) {
+                    true => PROTECTED.to_string(),
+                    false => format!("held back, since {cause}"),
+                });
                 change.action = Action::Blocked;
-                change.reason = Some(format!("held back, since {cause}"));
             }
         }
     }
@@ -787,6 +817,7 @@ impl<'a> Calculation<'a> {
             name: key.name.clone(),
             place,
             fields,
+            origin: None,
             reason,
             desired,
             live,

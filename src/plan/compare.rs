@@ -1,14 +1,16 @@
 //! Two states of one thing, field by field.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::attribution::Origin;
 use crate::resources::Resource;
 use crate::resources::listener_rule;
 use crate::resources::model::{Desired, Field, Fields, Live, TAG_PREFIX, Tags, choices, reference};
 
 /// One field that differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FieldChange {
     /// As `policy.Statement` or `tags.team`.
     pub path: String,
@@ -16,12 +18,20 @@ pub struct FieldChange {
     pub before: Value,
     /// Null where there will be none, or where it is known only when it is applied.
     pub after: Value,
+    /// Whether part of it is known only when the plan is carried out.
     pub after_unknown: bool,
+    /// Whether AWS cannot change it in place.
     pub forces_replacement: bool,
+    /// Where the difference comes from; of a thing to be made, `spec`.
+    pub origin: Origin,
 }
 
 /// Maps in which only the desired keys are ours: AWS fills in the rest.
 const OPEN_MAPS: &[&str] = &["attributes", "health_check"];
+
+pub(super) fn is_open_map(field: &str) -> bool {
+    OPEN_MAPS.contains(&field)
+}
 
 /// Everything in which a live thing differs from what is desired of it. References that could be resolved have been.
 pub fn changes(resource: &dyn Resource, desired: &Desired, live: &Live) -> Vec<FieldChange> {
@@ -65,7 +75,7 @@ fn compare(field: &Field, path: &str, before: &Value, after: &Value, changes: &m
     }
     match (before, after) {
         (Value::Object(old), Value::Object(new)) if !is_marker(new) => {
-            let closed = !OPEN_MAPS.contains(&field.name);
+            let closed = !is_open_map(field.name);
             let mut keys: Vec<&String> = new.keys().chain(old.keys().filter(|key| closed && !new.contains_key(*key))).collect();
             keys.sort();
             for key in keys {
@@ -106,11 +116,12 @@ fn change(path: &str, before: &Value, after: &Value, forces_replacement: bool) -
         after: if after_unknown { known_part(after) } else { after.clone() },
         after_unknown,
         forces_replacement,
+        origin: Origin::Spec,
     }
 }
 
 /// Whether any part of a value is known only when it is applied.
-fn holds_unknown(value: &Value) -> bool {
+pub(super) fn holds_unknown(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(holds_unknown),
         Value::Object(items) => is_marker(items) || items.values().any(holds_unknown),
@@ -133,7 +144,7 @@ fn is_marker(object: &Map<String, Value>) -> bool {
     object.len() == 1 && object.keys().all(|key| key.starts_with('$'))
 }
 
-fn sorted(items: &[Value]) -> Vec<Value> {
+pub(super) fn sorted(items: &[Value]) -> Vec<Value> {
     let mut items = items.to_vec();
     items.sort_by_key(Value::to_string);
     items.dedup();

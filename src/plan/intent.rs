@@ -64,12 +64,19 @@ pub struct Subjects<'a> {
     /// Whether the user named it, rather than only a tenant of it.
     pub given: bool,
     pub tenants: Vec<&'a TenantSpec>,
+    /// Names of tenants that are known to have had no spec before: they are not looked for in other accounts.
+    pub new_tenants: BTreeSet<&'a str>,
 }
 
 /// The tiers that specs hold, each with its tenants.
 pub fn subjects(specs: &Specs) -> Vec<Subjects<'_>> {
     let of = |tier: &TierSpec| specs.tenants.iter().map(|tenant| &tenant.spec).filter(|tenant| *tenant.tier == *tier.tier).collect();
-    let tiers = specs.tiers.iter().map(|tier| Subjects { tier: &tier.spec, given: tier.given, tenants: of(&tier.spec) });
+    let tiers = specs.tiers.iter().map(|tier| Subjects {
+        tier: &tier.spec,
+        given: tier.given,
+        tenants: of(&tier.spec),
+        new_tenants: BTreeSet::new(),
+    });
     // A tier that was only looked up, and whose tenants are not meant, is no subject.
     tiers.filter(|subject| subject.given || !subject.tenants.is_empty()).collect()
 }
@@ -149,6 +156,7 @@ impl Intended {
                 true => Treatment::Manage,
             };
             self.intent.scopes.insert(group.scope(), treatment);
+            self.intent.protected.extend(group.is_protected().then(|| group.scope()));
         }
         let stay = groups.iter().filter(|group| !group.is_retired());
         stay.map(|group| (group.scope(), estate::of_infra_group(*group, facts))).collect()
@@ -190,6 +198,7 @@ impl Intended {
     fn tenant(&mut self, tenant: &Placed<'_>, tier_part: &[Desired], missing: &[String], awaits: bool, facts: &Facts) {
         let scope = tenant.scope();
         self.intent.named.insert(scope.clone());
+        self.intent.protected.extend(tenant.tenant.protect.then(|| scope.clone()));
         if tenant.group.is_retired() {
             let warning = format!("{scope} is left as it is: its infra group is retired. Offboard it, or give it another placement");
             self.warnings.push(warning);
@@ -280,6 +289,8 @@ fn inherited(group: Group<'_>, estate: &[Desired]) -> Inherited {
 pub struct Leaver {
     pub tier: Option<String>,
     pub tenant: String,
+    /// Whether its spec, where it has one, says that nothing of it may be deleted.
+    pub is_protected: bool,
 }
 
 impl Leaver {
@@ -318,6 +329,7 @@ pub fn offboard(groups: &[Group<'_>], leavers: &[Leaver], live: &[Live]) -> Resu
             return Err(Ambiguous { tenant: leaver.tenant.clone(), tiers: tiers.into_iter().cloned().collect() });
         }
         intent.scopes.extend(living.iter().filter(is_home).map(|scope| (scope.clone(), Treatment::Remove)));
+        intent.protected.extend(living.iter().filter(is_home).filter(|_| leaver.is_protected).cloned());
         blocked.extend(stripped.into_values());
     }
     Ok((intent, blocked))

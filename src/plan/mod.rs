@@ -1,5 +1,6 @@
 //! What would change: the desired estate against what exists. Pure, total and deterministic.
 
+pub mod attribution;
 pub mod calculate;
 pub mod compare;
 pub mod intent;
@@ -9,10 +10,12 @@ pub mod saved;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::resources::Kind;
 use crate::resources::model::{Condition, Desired, Key, Live, Place, Scope};
+pub use attribution::Origin;
 pub use calculate::calculate;
 pub use compare::FieldChange;
 
@@ -31,6 +34,8 @@ pub enum Treatment {
 #[derive(Debug, Clone, Default)]
 pub struct Intent {
     pub scopes: BTreeMap<Scope, Treatment>,
+    /// Scopes of which nothing may be deleted or replaced.
+    pub protected: BTreeSet<Scope>,
     /// Every scope that a spec names, treated or not: what is in none of them is unclaimed.
     pub named: BTreeSet<Scope>,
     /// Tiers that have a spec and are not what this is about: nothing of theirs is unclaimed.
@@ -49,7 +54,7 @@ impl Intent {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     Create,
@@ -86,6 +91,8 @@ pub struct Change {
     pub name: String,
     pub place: Place,
     pub fields: Vec<FieldChange>,
+    /// Where it comes from; nothing where it is refused before anything was compared.
+    pub origin: Option<Origin>,
     /// Why it is replaced, deleted or blocked; empty where the fields say it.
     pub reason: Option<String>,
     /// What is to be made or changed; references still in it are resolved when it is applied.
@@ -123,6 +130,7 @@ impl Change {
             name: name.into(),
             place: place.clone(),
             fields: Vec::new(),
+            origin: None,
             reason: Some(reason.into()),
             desired: None,
             live: None,
@@ -193,7 +201,7 @@ impl Limits {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
     pub create: usize,
     pub update: usize,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Action, Change, FieldChange, Plan, Subject, order};
 use crate::resources::Kind;
-use crate::resources::model::{Desired, Fields, Id, Key, Live, Place, Scope, TAG_PLAN, TAG_PREFIX, Tags, reference};
+use crate::resources::model::{Desired, Fields, Id, Key, Live, Place, Scope, TAG_APPLIED, TAG_PLAN, TAG_PREFIX, Tags, reference};
 use crate::sha256;
 
 /// Hexadecimal digits of a hash: 48 bits of SHA-256, for a field whose other values are not chosen to be the same.
@@ -388,7 +388,8 @@ fn fields<'a>(entries: impl Iterator<Item = &'a String>) -> Vec<String> {
 pub fn of_live(live: &Live, names: &Names<'_>, is_of_spec: &dyn Fn(&str) -> bool) -> Fingerprint {
     // A part has the tags of its whole, which change with that.
     let is_tagged = live.kind.resource().is_tagged();
-    let is_ours = |key: &str| key.starts_with(TAG_PREFIX) && key != TAG_PLAN || is_tagged && is_of_spec(key);
+    let is_ours =
+        |key: &str| key.starts_with(TAG_PREFIX) && key != TAG_PLAN && !key.starts_with(TAG_APPLIED) || is_tagged && is_of_spec(key);
     let tags = live.tags.iter().filter(|(key, _)| is_ours(key));
     of(live.kind, &named(&live.fields, names), tags.map(|(key, value)| (key.clone(), value.clone())).collect())
 }

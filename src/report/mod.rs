@@ -2,12 +2,14 @@
 
 pub mod calls_text;
 pub mod diagnostics;
+pub mod event_json;
 pub mod outcome_json;
 pub mod outcome_text;
 mod paint;
 pub mod plan_json;
 pub mod plan_markdown;
 pub mod plan_text;
+pub mod schema;
 pub mod status;
 #[cfg(test)]
 mod testing;
@@ -16,11 +18,12 @@ mod values;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::aws::CallCount;
 use crate::resources::Kind;
-use crate::resources::model::Scope;
+use crate::resources::model::{Place, Scope};
 pub use paint::Paint;
 pub(crate) use paint::{Phrase, tone};
 pub(crate) use values::shown;
@@ -36,41 +39,73 @@ pub struct RunInfo {
     pub calls: BTreeMap<String, CallCount>,
 }
 
+/// What varies from run to run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RunDocument {
+    /// When it ended, in UTC, as `2026-01-31T12:00:00Z`.
+    time: String,
+    /// Of tierctl.
+    version: &'static str,
+    /// Requests by service and action, retries included and polls not.
+    calls: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Requests that asked whether something is ready.
+    polls: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
 impl RunInfo {
-    /// `{"time", "version", "calls": {service: {action: n}}, "polls": {service: {action: n}}}`
-    pub fn to_json(&self) -> Value {
-        json!({
-            "time": humantime::format_rfc3339_seconds(self.time).to_string(),
-            "version": env!("CARGO_PKG_VERSION"),
-            "calls": by_service(&self.calls, |count| count.calls),
-            "polls": by_service(&self.calls, |count| count.polls),
-        })
+    pub fn document(&self) -> RunDocument {
+        RunDocument {
+            time: humantime::format_rfc3339_seconds(self.time).to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            calls: by_service(&self.calls, |count| count.calls),
+            polls: by_service(&self.calls, |count| count.polls),
+        }
     }
 }
 
-fn by_service(calls: &BTreeMap<String, CallCount>, number: impl Fn(&CallCount) -> u64) -> Value {
-    let mut services: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+fn by_service(calls: &BTreeMap<String, CallCount>, number: impl Fn(&CallCount) -> u64) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let mut services: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
     for (name, count) in calls.iter().filter(|(_, count)| number(count) > 0) {
         let (service, action) = name.split_once(':').unwrap_or((name, ""));
-        services.entry(service).or_default().insert(action.to_string(), number(count).into());
+        services.entry(service.to_string()).or_default().insert(action.to_string(), number(count));
     }
-    json!(services)
+    services
 }
 
-/// Identity, as all JSON has it: a thing of an infra group has a null tenant.
-fn identity(kind: &str, name: &str, scope: &Scope) -> Map<String, Value> {
-    let tenant = scope.tenant.as_deref();
-    [
-        ("kind", json!(kind)),
-        ("name", json!(name)),
-        ("tier", json!(scope.tier)),
-        ("cell", json!(scope.cell)),
-        ("infra_group", json!(scope.infra_group)),
-        ("tenant", json!(tenant)),
-    ]
-    .map(|(key, value)| (key.to_string(), value))
-    .into_iter()
-    .collect()
+/// What a thing is, as all JSON has it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Identity {
+    /// A kind of AWS thing, as `vpc_endpoint`; `infra_group` or `tenant` where one is refused as a whole.
+    kind: String,
+    /// Its name within its scope: the value of the tag `tierctl:resource`.
+    name: String,
+    tier: String,
+    cell: String,
+    infra_group: String,
+    /// Null for a thing of the tier.
+    tenant: Option<String>,
+}
+
+impl Identity {
+    fn new(kind: &str, name: &str, scope: &Scope) -> Self {
+        let Scope { tier, cell, infra_group, tenant } = scope.clone();
+        Self { kind: kind.into(), name: name.into(), tier, cell, infra_group, tenant }
+    }
+}
+
+/// Where a thing is.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Located {
+    /// AWS account number, of 12 digits.
+    account: String,
+    /// AWS Region.
+    region: String,
+}
+
+impl Located {
+    fn at(place: &Place) -> Self {
+        Self { account: place.account.clone(), region: place.region.clone() }
+    }
 }
 
 /// A thing in words: its name is left out where it says no more than its kind.

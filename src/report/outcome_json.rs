@@ -1,57 +1,119 @@
 //! How a run ended, as JSON.
 
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{FORMAT_VERSION, RunInfo, identity, plan_json};
+use super::plan_json::{self, ChangeDocument};
+use super::{FORMAT_VERSION, Identity, RunDocument, RunInfo};
 use crate::apply::{Node, Outcome, Undone, Verb};
 use crate::plan::{Action, Plan};
 
-/// The end of a run of a plan. Lists are in the plan's order of scopes and kinds, not in that of the run.
+/// What a command that writes prints with `--format json` when it ends. Lists are in the plan's order, not in that of the run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OutcomeDocument {
+    /// Version 1.1 may say more than 1.0; 2.0 takes something away, or means something else by it.
+    format_version: &'static str,
+    /// Steps that are done.
+    done: Vec<StepDocument>,
+    /// Steps that failed.
+    failed: Vec<UndoneDocument>,
+    /// Steps that wait for somebody else.
+    held: Vec<UndoneDocument>,
+    /// Steps that were not started, since what they need failed or the run was interrupted.
+    not_started: Vec<UndoneDocument>,
+    /// Changes of the plan that were refused, and so were no steps.
+    blocked: Vec<ChangeDocument>,
+    /// In what the plan does more than it may: then nothing has been done.
+    exceeded: Vec<String>,
+    warnings: Vec<String>,
+    /// Whether it was ended early.
+    interrupted: bool,
+    /// What varies from run to run.
+    run: RunDocument,
+}
+
+/// A step of a run: a replacement is two, one that makes and one that deletes.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct StepDocument {
+    action: StepAction,
+    #[serde(flatten)]
+    identity: Identity,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StepAction {
+    Create,
+    /// The first half of an update: what is new is added, and nothing is taken away.
+    Widen,
+    Update,
+    Delete,
+    /// Nothing is changed: it is waited for.
+    Wait,
+}
+
+/// A step that did not get done.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct UndoneDocument {
+    #[serde(flatten)]
+    step: StepDocument,
+    reason: String,
+    /// What to do about it; null where there is nothing but to run again.
+    remedy: Option<String>,
+}
+
+/// The end of a run of a plan.
 pub fn render(outcome: &Outcome, plan: &Plan, run: &RunInfo) -> Value {
+    json!(document(outcome, plan, run))
+}
+
+pub(super) fn document(outcome: &Outcome, plan: &Plan, run: &RunInfo) -> OutcomeDocument {
     let mut done: Vec<&Node> = outcome.done.iter().collect();
     done.sort_by(|a, b| order(a).cmp(&order(b)));
     let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked);
-    json!({
-        "format_version": FORMAT_VERSION,
-        "done": done.into_iter().map(|node| Value::Object(step(node))).collect::<Vec<_>>(),
-        "failed": undone(&outcome.failed),
-        "held": undone(&outcome.held),
-        "not_started": undone(&outcome.not_started),
-        "blocked": blocked.map(plan_json::change).collect::<Vec<_>>(),
-        "exceeded": plan.exceeded,
-        "warnings": plan.warnings,
-        "interrupted": outcome.interrupted,
-        "run": run.to_json(),
-    })
+    OutcomeDocument {
+        format_version: FORMAT_VERSION,
+        done: done.into_iter().map(step).collect(),
+        failed: undone(&outcome.failed),
+        held: undone(&outcome.held),
+        not_started: undone(&outcome.not_started),
+        blocked: blocked.map(|change| plan_json::change(change, plan)).collect(),
+        exceeded: plan.exceeded.clone(),
+        warnings: plan.warnings.clone(),
+        interrupted: outcome.interrupted,
+        run: run.document(),
+    }
 }
 
-fn undone(steps: &[Undone]) -> Vec<Value> {
+fn undone(steps: &[Undone]) -> Vec<UndoneDocument> {
     let mut steps: Vec<&Undone> = steps.iter().collect();
     steps.sort_by(|a, b| order(&a.node).cmp(&order(&b.node)));
-    let entries = steps.into_iter().map(|undone| {
-        let mut entry = step(&undone.node);
-        entry.insert("reason".into(), json!(undone.reason));
-        entry.insert("remedy".into(), if undone.remedy.is_empty() { Value::Null } else { json!(undone.remedy) });
-        Value::Object(entry)
+    let entries = steps.into_iter().map(|undone| UndoneDocument {
+        step: step(&undone.node),
+        reason: undone.reason.clone(),
+        remedy: some_text(&undone.remedy),
     });
     entries.collect()
+}
+
+pub(super) fn some_text(text: &str) -> Option<String> {
+    Some(text.to_string()).filter(|text| !text.is_empty())
 }
 
 fn order(node: &Node) -> (&crate::resources::model::Scope, crate::resources::Kind, &str, Verb) {
     (&node.scope, node.kind, &node.name, node.verb)
 }
 
-fn step(node: &Node) -> Map<String, Value> {
+pub(super) fn step(node: &Node) -> StepDocument {
     let action = match node.verb {
-        Verb::Create => "create",
-        Verb::Widen => "widen",
-        Verb::Update => "update",
-        Verb::Delete => "delete",
-        Verb::Await => "wait",
+        Verb::Create => StepAction::Create,
+        Verb::Widen => StepAction::Widen,
+        Verb::Update => StepAction::Update,
+        Verb::Delete => StepAction::Delete,
+        Verb::Await => StepAction::Wait,
     };
-    let mut entry = Map::from_iter([("action".to_string(), json!(action))]);
-    entry.extend(identity(node.kind.name(), &node.name, &node.scope));
-    entry
+    StepDocument { action, identity: Identity::new(node.kind.name(), &node.name, &node.scope) }
 }
 
 #[cfg(test)]

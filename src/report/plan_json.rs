@@ -1,69 +1,137 @@
 //! A plan as JSON. All but `run` is the same, byte for byte, for the same specs and state.
 
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{FORMAT_VERSION, RunInfo, identity};
-use crate::plan::{Change, Plan};
-use crate::resources::model::{Condition, Place};
+use super::{FORMAT_VERSION, Identity, Located, RunDocument, RunInfo};
+use crate::plan::{Action, Change, FieldChange, Origin, Plan, Summary};
+use crate::resources::model::Condition;
+
+/// What `tierctl plan --format json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PlanDocument {
+    /// Version 1.1 may say more than 1.0; 2.0 takes something away, or means something else by it.
+    format_version: &'static str,
+    /// Numbers of changes, by what they do.
+    summary: Summary,
+    /// The tiers' before the tenants', then by scope, kind and name.
+    changes: Vec<ChangeDocument>,
+    /// Things with tierctl's tags that no spec names: they are left alone.
+    unclaimed: Vec<UnclaimedDocument>,
+    /// Things that are as the specs say and do not do their work yet.
+    waits: Vec<WaitDocument>,
+    /// In what the plan does more than it may.
+    exceeded: Vec<String>,
+    /// What is worth knowing before the plan is carried out.
+    warnings: Vec<String>,
+    /// What varies from run to run.
+    run: RunDocument,
+}
+
+/// A thing that is to be made, changed, replaced or deleted, or that cannot be.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ChangeDocument {
+    action: Action,
+    #[serde(flatten)]
+    identity: Identity,
+    #[serde(flatten)]
+    located: Located,
+    /// The fields that differ; of a thing to be made, all.
+    fields: Vec<FieldChange>,
+    /// Where it comes from; null where it is refused before anything was compared.
+    origin: Option<Origin>,
+    /// Why it is replaced, deleted or blocked; null where the fields say it.
+    reason: Option<String>,
+    /// How many tenants depend on what the tier has here; null for a tenant's own.
+    dependents: Option<usize>,
+}
+
+/// A thing with tierctl's tags that no spec names.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct UnclaimedDocument {
+    #[serde(flatten)]
+    identity: Identity,
+    #[serde(flatten)]
+    located: Located,
+    /// AWS's id or ARN of it.
+    id: String,
+}
+
+/// A thing that is as it should be and does not do its work yet.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct WaitDocument {
+    #[serde(flatten)]
+    identity: Identity,
+    #[serde(flatten)]
+    located: Located,
+    state: WaitState,
+    /// What it waits for.
+    reason: String,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WaitState {
+    /// It is on its way by itself.
+    Pending,
+    /// Somebody else has to act.
+    Blocked,
+    /// It will not get there by itself.
+    Failed,
+    /// It is being deleted.
+    Leaving,
+}
 
 pub fn render(plan: &Plan, run: &RunInfo) -> Value {
-    json!({
-        "format_version": FORMAT_VERSION,
-        "summary": plan.summary(),
-        "changes": plan.changes.iter().map(|one| with_dependents(one, plan)).collect::<Vec<_>>(),
-        "unclaimed": unclaimed(plan),
-        "waits": waits(plan),
-        "exceeded": plan.exceeded,
-        "warnings": plan.warnings,
-        "run": run.to_json(),
+    json!(PlanDocument {
+        format_version: FORMAT_VERSION,
+        summary: plan.summary(),
+        changes: plan.changes.iter().map(|one| change(one, plan)).collect(),
+        unclaimed: unclaimed(plan),
+        waits: waits(plan),
+        exceeded: plan.exceeded.clone(),
+        warnings: plan.warnings.clone(),
+        run: run.document(),
     })
 }
 
-/// A change, and how many tenants depend on what it is about; null for a tenant's own.
-fn with_dependents(one: &Change, plan: &Plan) -> Value {
-    let mut entry = change(one);
-    entry["dependents"] = json!(plan.dependents(one));
-    entry
+pub(super) fn change(change: &Change, plan: &Plan) -> ChangeDocument {
+    ChangeDocument {
+        action: change.action,
+        identity: Identity::new(change.subject.name(), &change.name, &change.scope),
+        located: Located::at(&change.place),
+        fields: change.fields.clone(),
+        origin: change.origin,
+        reason: change.reason.clone(),
+        dependents: plan.dependents(change),
+    }
 }
 
-pub(super) fn change(change: &Change) -> Value {
-    let mut entry = Map::from_iter([("action".to_string(), json!(change.action))]);
-    entry.extend(identity(change.subject.name(), &change.name, &change.scope));
-    entry.extend(located(&change.place));
-    entry.insert("fields".into(), json!(change.fields));
-    entry.insert("reason".into(), json!(change.reason));
-    Value::Object(entry)
-}
-
-fn located(place: &Place) -> [(String, Value); 2] {
-    [("account".into(), json!(place.account)), ("region".into(), json!(place.region))]
-}
-
-fn unclaimed(plan: &Plan) -> Vec<Value> {
-    let entries = plan.unclaimed.iter().map(|item| {
-        let mut entry = identity(item.key.kind.name(), &item.key.name, &item.key.scope);
-        entry.extend(located(&item.place));
-        entry.insert("id".into(), json!(item.id));
-        Value::Object(entry)
+fn unclaimed(plan: &Plan) -> Vec<UnclaimedDocument> {
+    let entries = plan.unclaimed.iter().map(|item| UnclaimedDocument {
+        identity: Identity::new(item.key.kind.name(), &item.key.name, &item.key.scope),
+        located: Located::at(&item.place),
+        id: item.id.clone(),
     });
     entries.collect()
 }
 
-/// Things that are as the specs say and do not do their work yet.
-fn waits(plan: &Plan) -> Vec<Value> {
+fn waits(plan: &Plan) -> Vec<WaitDocument> {
     let entries = plan.waits.iter().filter_map(|wait| {
-        let reason = wait.live.condition.reason()?;
         let state = match &wait.live.condition {
-            Condition::Ready | Condition::Pending(_) | Condition::Absent(_) => "pending",
-            Condition::Blocked(_) => "blocked",
-            Condition::Failed(_) => "failed",
-            Condition::Leaving(_) => "leaving",
+            Condition::Ready | Condition::Pending(_) | Condition::Absent(_) => WaitState::Pending,
+            Condition::Blocked(_) => WaitState::Blocked,
+            Condition::Failed(_) => WaitState::Failed,
+            Condition::Leaving(_) => WaitState::Leaving,
         };
-        let mut entry = identity(wait.desired.key.kind.name(), &wait.desired.key.name, &wait.desired.key.scope);
-        entry.extend(located(&wait.desired.place));
-        entry.insert("state".into(), json!(state));
-        entry.insert("reason".into(), json!(reason));
-        Some(Value::Object(entry))
+        let key = &wait.desired.key;
+        Some(WaitDocument {
+            identity: Identity::new(key.kind.name(), &key.name, &key.scope),
+            located: Located::at(&wait.desired.place),
+            state,
+            reason: wait.live.condition.reason()?.to_string(),
+        })
     });
     entries.collect()
 }

@@ -177,13 +177,15 @@ fn what(change: &Change) -> String {
     let fields = change.fields.iter().take(FIELDS).map(|field| {
         let path = code(&field.path, true);
         let after = values::after(change, field);
-        match (field.after_unknown, field.before.is_null(), after.is_null()) {
+        let by_hand = values::by_hand(field).map_or(String::new(), |said| format!(" ({said})"));
+        let said = match (field.after_unknown, field.before.is_null(), after.is_null()) {
             // Another id for each tenant says nothing in a review.
             (true, _, _) => format!("{path}: a new one"),
             (false, true, _) => format!("{path}: {}", code(&value(after), true)),
             (false, false, true) => format!("{path}: {} removed", code(&value(&field.before), true)),
             (false, false, false) => format!("{path}: {} -> {}", code(&value(&field.before), true), code(&value(after), true)),
-        }
+        };
+        said + &by_hand
     });
     let mut fields: Vec<String> = fields.collect();
     if change.fields.len() > FIELDS {

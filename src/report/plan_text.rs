@@ -236,9 +236,15 @@ impl Page<'_> {
             (false, false) => ("~", tone::UPDATE),
         };
         let title = Phrase::new().unit(style, symbol).unit(tone::PLAIN, format!("{}:", shown(&field.path)));
-        let forces = |phrase: Phrase| match field.forces_replacement {
-            true => phrase.unit(tone::REPLACE, "# forces replacement"),
-            false => phrase,
+        let forces = |phrase: Phrase| {
+            let phrase = match field.forces_replacement {
+                true => phrase.unit(tone::REPLACE, "# forces replacement"),
+                false => phrase,
+            };
+            match values::by_hand(field) {
+                Some(said) => phrase.unit(tone::FAINT, format!("# {said}")),
+                None => phrase,
+            }
         };
         let values = Values::of(change);
         match lists(&field.before, after) {

@@ -56,7 +56,7 @@ pub struct TenantStatus {
 
 impl Status {
     pub fn to_json(&self, run: &RunInfo) -> Value {
-        json!({ "format_version": FORMAT_VERSION, "tiers": self.tiers, "run": run.to_json() })
+        json!({ "format_version": FORMAT_VERSION, "tiers": self.tiers, "run": run.document() })
     }
 
     pub fn to_text(&self, paint: &Paint) -> String {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::RunInfo;
 use crate::apply::{Node, Outcome, Undone, Verb};
 use crate::aws::CallCount;
-use crate::plan::{Action, Change, FieldChange, Plan, Subject, Unclaimed, Wait, compare};
+use crate::plan::{Action, Change, FieldChange, Origin, Plan, Subject, Unclaimed, Wait, compare};
 use crate::resources::Kind;
 use crate::resources::model::{Condition, Desired, Key, Live, Place, Scope, Tags};
 
@@ -63,7 +63,7 @@ pub(crate) fn delete(scope: &Scope, kind: Kind, name: &str, id: &str, reason: &s
 }
 
 pub(crate) fn field(path: &str, before: Value, after: Value) -> FieldChange {
-    FieldChange { path: path.into(), before, after, after_unknown: false, forces_replacement: false }
+    FieldChange { path: path.into(), before, after, after_unknown: false, forces_replacement: false, origin: Origin::Spec }
 }
 
 pub(crate) fn forcing(path: &str, before: Value, after: Value) -> FieldChange {

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::plan::{Change, FieldChange};
+use crate::plan::{Change, FieldChange, Origin};
 use crate::report::paint::JOINT;
 use crate::resources::model::{choices, reference};
 
@@ -243,6 +243,15 @@ fn string(text: &str) -> String {
     let is_bare = !text.is_empty() && text.trim() == text && text != "null";
     let is_bare = is_bare && !text.starts_with(['"', '(', '[', '{', '<']) && !text.contains(", ") && !text.contains(": ");
     if is_bare { shown(text) } else { format!("\"{}\"", shown(&text.replace('\\', "\\\\").replace('"', "\\\""))) }
+}
+
+/// What is worth saying of where a difference comes from: that the spec has changed is what is expected.
+pub(super) fn by_hand(field: &FieldChange) -> Option<&'static str> {
+    match field.origin {
+        Origin::Drift => Some("changed in AWS since the last apply"),
+        Origin::Both => Some("changed in AWS and in the spec since the last apply"),
+        Origin::Spec | Origin::Unattributed => None,
+    }
 }
 
 #[cfg(test)]

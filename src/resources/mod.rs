@@ -39,7 +39,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{AwsError, Reader, Writer};
-use model::{Changed, Condition, Field, Fields, Live, Place, Scope, Tags, Wanted};
+use model::{Changed, Condition, Field, Fields, Live, Place, Scope, TAG_APPLIED, Tags, Wanted};
 
 macro_rules! kinds {
     ($($owner:ident $variant:ident $name:literal $resource:expr;)*) => {
@@ -209,6 +209,11 @@ pub trait Resource: Send + Sync {
     /// Whether things of this kind carry tags of their own; if not, their tags are their parent's.
     fn is_tagged(&self) -> bool {
         true
+    }
+
+    /// The tag for the record of what was last applied: of a part, one of its whole. None where there is nothing to record.
+    fn record_tag(&self, _fields: &Fields) -> Option<String> {
+        Some(TAG_APPLIED.into())
     }
 
     /// Whether a field of this live thing is not ours, though the spec sets it.

@@ -31,6 +31,9 @@ pub const TAG_CONTENT: &str = "tierctl:content";
 /// On what a saved plan has made: which plan that was. A run of it that was broken off goes on with these.
 pub const TAG_PLAN: &str = "tierctl:plan";
 
+/// What was last applied to a thing, as `plan::attribution` writes it; of a part of a thing under `tierctl:applied:<part>`.
+pub const TAG_APPLIED: &str = "tierctl:applied";
+
 /// An AWS account and Region: what one session can see.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, SecurityGroup as Ec2SecurityGroup, UserIdGroupPair};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Field, Id, Live, ShapeError, TAG_RESOURCE, Wanted};
+use super::model::{Changed, Field, Fields, Id, Live, ShapeError, TAG_APPLIED, TAG_RESOURCE, Wanted};
 use super::{Kind, Reading, Resource, deletion, eventually};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -67,6 +67,10 @@ impl Resource for SecurityGroupRuleSets {
 
     fn is_tagged(&self) -> bool {
         false
+    }
+
+    fn record_tag(&self, fields: &Fields) -> Option<String> {
+        Some(format!("{TAG_APPLIED}:{}", fields.get("direction")?.as_str()?))
     }
 
     /// Nothing here: `SecurityGroups` reads the rules with their groups.

@@ -73,7 +73,7 @@ pub async fn of(aws: &Reader, live: &Live) -> Result<Tags, AwsError> {
     }
 }
 
-/// Adds tags to a thing, over those of the same key; others stay.
+/// Adds tags to a thing, or to the whole that it is a part of, over those of the same key; others stay.
 pub async fn add(aws: &Writer, live: &Live, tags: &Tags) -> Result<(), AwsError> {
     let id = &live.id;
     match id.split(':').nth(2) {
@@ -92,6 +92,7 @@ pub async fn add(aws: &Writer, live: &Live, tags: &Tags) -> Result<(), AwsError>
             aws.logs().tag_resource().resource_arn(id).set_tags(Some(tags)).send().await.doing("logs:TagResource", id)?;
         }
         _ => {
+            let id = id.split('/').next().unwrap_or(id);
             aws.ec2().create_tags().resources(id).set_tags(Some(to_ec2(tags))).send().await.doing("ec2:CreateTags", id)?;
         }
     }

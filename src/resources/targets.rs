@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Changed, Condition, Field, Id, Live, Scope, TAG_RESOURCE, Wanted};
+use super::model::{Changed, Condition, Field, Fields, Id, Live, Scope, TAG_APPLIED, TAG_RESOURCE, Wanted};
 use super::{Kind, Reading, Resource, Stage, elb_tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -52,6 +52,10 @@ impl Resource for TargetSets {
 
     fn is_tagged(&self) -> bool {
         false
+    }
+
+    fn record_tag(&self, _fields: &Fields) -> Option<String> {
+        Some(format!("{TAG_APPLIED}:targets"))
     }
 
     /// One call for each tenant that runs outside ECS; a target group without addresses has no targets.

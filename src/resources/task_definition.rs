@@ -111,6 +111,10 @@ impl Resource for TaskDefinitions {
         false
     }
 
+    fn record_tag(&self, _fields: &Fields) -> Option<String> {
+        None
+    }
+
     /// Nothing: services know which revision they run, so reading them returns it, see
     /// [`Services`](super::service::Services).
     async fn read(&self, _reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {

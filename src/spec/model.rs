@@ -52,6 +52,9 @@ pub struct TierSpec {
     /// Marks the tier for removal at the next apply. Default: false.
     #[serde(default)]
     pub retired: bool,
+    /// Whether nothing of the tier may be deleted or replaced, in any infra group: a plan that would is blocked. Default: false.
+    #[serde(default)]
+    pub protect: bool,
     /// Cells: one AWS account (and Region) each.
     #[schemars(length(min = 1))]
     pub cells: Vec<Cell>,
@@ -364,6 +367,9 @@ pub struct InfraGroup {
     /// Marks the infra group for removal at the next apply. Default: false.
     #[serde(default)]
     pub retired: bool,
+    /// Whether nothing of the tier may be deleted or replaced here: a plan that would is blocked. Default: false.
+    #[serde(default)]
+    pub protect: bool,
     /// The network: a VPC to make (`cidr`, `zones`) or another team's (`id`, `subnets`, `route_tables`).
     pub vpc: Located<Vpc>,
     /// The load balancer to make, or another team's listener to use (`listener`, `priorities`).
@@ -444,6 +450,9 @@ pub struct TenantSpec {
     pub tier: Located<String>,
     /// Where it lives. Default: where it already lives, else the first infra group with a place.
     pub placement: Option<Placement>,
+    /// Whether nothing of the tenant may be deleted or replaced: a plan that would is blocked. Default: false.
+    #[serde(default)]
+    pub protect: bool,
     /// Which requests are the tenant's.
     #[serde(default)]
     pub route: Route,

@@ -7,7 +7,7 @@ use crate::project::{Project, Run};
 use crate::scenes::{placed_tenant, quick, tenant_of};
 
 /// Calls of a run in JSON, without polls.
-fn calls(run: &Run) -> u64 {
+pub fn calls(run: &Run) -> u64 {
     let json = run.json();
     let services = json["run"]["calls"].as_object().unwrap().values();
     services.flat_map(|actions| actions.as_object().unwrap().values()).filter_map(Value::as_u64).sum()

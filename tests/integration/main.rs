@@ -3,10 +3,13 @@
 
 mod accounts;
 mod addresses;
+mod attribution;
 mod bed;
 mod blast_radius;
 mod calls;
+mod changed_since;
 mod drift;
+mod events;
 mod examples;
 mod fields;
 mod handover;
@@ -16,6 +19,7 @@ mod ownership;
 mod pace;
 mod places;
 mod project;
+mod protection;
 mod replacements;
 mod retired;
 mod rollouts;

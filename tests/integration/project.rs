@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
+use tierctl::report::schema;
 
 use crate::bed::bed;
 
@@ -28,10 +29,25 @@ impl Run {
         self
     }
 
+    /// What was printed as JSON; a plan and an outcome as their schemas say.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr))
+        let document: Value = serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr));
+        match () {
+            () if document.get("changes").is_some() => assert_fits(&document, &schema::plan_schema()),
+            () if document.get("not_started").is_some() => assert_fits(&document, &schema::outcome_schema()),
+            () => {}
+        }
+        document
+    }
+
+    /// The events that were printed, each as its schema says.
+    #[track_caller]
+    pub fn events(&self) -> Vec<Value> {
+        let events: Vec<Value> = self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        events.iter().for_each(|event| assert_fits(event, &schema::event_schema()));
+        events
     }
 
     /// `create`, `update`, `replace`, `delete`, `blocked` of a plan in JSON.
@@ -53,6 +69,27 @@ impl Run {
                 fields.into_iter().map(move |field| format!("{what}: {}", field["path"].as_str().unwrap()))
             })
             .collect()
+    }
+}
+
+/// Holds a document against a schema, which here does not leave room for what it does not name.
+#[track_caller]
+fn assert_fits(document: &Value, schema: &Value) {
+    let mut schema = schema.clone();
+    close(&mut schema);
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{}\n{document:#}", errors.join("\n"));
+}
+
+fn close(schema: &mut Value) {
+    if let Value::Object(parts) = schema {
+        if parts.contains_key("properties") && !parts.contains_key("$ref") {
+            parts.insert("additionalProperties".into(), false.into());
+        }
+        parts.values_mut().for_each(close);
+    } else if let Value::Array(parts) = schema {
+        parts.iter_mut().for_each(close);
     }
 }
 
@@ -92,7 +129,8 @@ impl Project {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tierctl"));
         command.args(arguments).current_dir(self.folder.path()).env_clear();
-        command.env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin").envs(self.environment.clone());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env("HOME", self.folder.path()).env("PATH", path).envs(self.environment.clone());
         command
     }
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from convergence import specs
 from convergence.bed import ACCOUNT, REGION, Bed, client
 
 from . import gitlab_jobs
 from .repository import Repository
 from .stand_in import TOKEN, Fault, Lab
-from .workflows import Job
+from .workflows import ROOT, Job
 from .world import FIRST, acme, aws_environment, digest
 
 MARK = "<!-- tierctl-plan:default -->"
@@ -238,3 +240,29 @@ def test_what_passes_is_tried_again(project: Project) -> None:
     ]
     project.open({"tenants/acme": acme(desired=2)})
     assert project.plan().is_success and len(project.notes()) == 1
+
+
+def test_the_roles_of_the_document_may_do_what_they_have_to_and_no_more(project: Project) -> None:
+    """An account that asks policies: one role reads, the other one carries out a plan of a tier and a tenant."""
+    iam = client(project.bed, "iam")
+
+    def policy(command: str) -> str:
+        done = subprocess.run([project.binary, "iam-policy", "--for", command], capture_output=True, text=True, check=True)
+        return done.stdout
+
+    for role, name in (("read", "plan"), ("write", "apply")):
+        trust = (ROOT / "examples" / "gitlab" / "aws" / f"trust-{role}.json").read_text(encoding="utf-8")
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy(name))
+    onboard = iam.create_policy(PolicyName="tierctl-onboard", PolicyDocument=policy("onboard"))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="write", PolicyArn=onboard)
+    project.bed.control(settings={"enforce_policies": True})
+
+    downstreams = [specs.PROFILES, specs.LOGS, specs.ARTIFACTS, specs.BIDDER]
+    project.open({"tiers/test": specs.tier(downstreams), "tenants/hooli": specs.service("hooli", desired=1)})
+    assert project.plan().is_success
+    project.merge()
+    refused = project.apply(TIERCTL_WRITE_ROLE=f"arn:aws:iam::{ACCOUNT}:role/read")
+    assert refused.outputs["exit-code"] == "1" and "not authorized" in refused.log
+    assert project.apply().is_success and project.drift().is_success and not project.lab.issues
+    assert not project.bed.state()["crashes"]

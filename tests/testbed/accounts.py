@@ -29,8 +29,12 @@ class Logged:
     status: int | None = None
     error: str | None = None
     fault: str | None = None
+    #: Whose policies were asked, and for what; nothing where none were.
+    principal: str | None = None
+    authorized: list[dict[str, str]] | None = None
 
     def as_json(self) -> dict[str, Any]:
+        asked = {} if self.authorized is None else {"principal": self.principal, "authorized": self.authorized}
         return {
             "number": self.number,
             "at": round(self.at, 4),
@@ -42,6 +46,7 @@ class Logged:
             "status": self.status,
             "error": self.error,
             "fault": self.fault,
+            **asked,
         }
 
 

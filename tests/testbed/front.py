@@ -15,6 +15,7 @@ from aiohttp import web
 
 from . import control
 from .accounts import Account, Accounts, Logged
+from .authorization import authorize, refusal
 from .buckets import ERRORS, take
 from .clock import now
 from .errors import Answer, wire_error
@@ -53,10 +54,12 @@ class Front:
         logged = self._log(account, incoming)
         if account.settings.latency:
             await asyncio.sleep(account.settings.latency)
-        refusal = self._refusal(account, incoming)
-        if refusal:
-            account.refused[refusal[0]] += 1
-            return _finish(logged, wire_error(incoming.service, *refusal), refusal[0])
+        refused = self._refusal(account, incoming)
+        if refused is None and account.settings.enforce_policies:
+            refused = self._not_authorized(account, incoming, logged)
+        if refused:
+            account.refused[refused[0]] += 1
+            return _finish(logged, wire_error(incoming.service, *refused), refused[0])
         if not await self._not_held(account, request):
             return _dropped(request)
         if incoming.is_write:
@@ -89,6 +92,14 @@ class Front:
         if account.settings.throttling and not take(account, incoming):
             return ERRORS[incoming.service]
         return None
+
+    def _not_authorized(self, account: Account, incoming: Incoming, logged: Logged) -> tuple[str, str, int] | None:
+        """What the policies of who calls do not allow. What cannot be decided is refused too, and never passed over."""
+        try:
+            return authorize(account, incoming, logged)
+        except Exception as error:
+            account.crashes.append(f"{incoming.name}\n{traceback.format_exc()}")
+            return refusal(incoming.service, f"the test bed cannot decide on {incoming.name}: {error}")
 
     async def _not_held(self, account: Account, request: web.Request) -> bool:
         """Waits while the account's requests are held; false where the client has gone meanwhile."""

@@ -27,6 +27,8 @@ class Session:
     user: str
     role: str
     expires: float | None = None
+    #: Whether its role was in the account when it was given out.
+    of_a_role: bool = False
 
 
 #: By access key. They outlive their account's reset, as AWS's do.
@@ -82,6 +84,8 @@ def remember_session(call: Call, proceed: Proceed) -> Plain:
     The role need not exist, so that any account can be entered; its account is the ARN's.
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     """
+    from moto.iam.models import iam_backends
+
     arn = call.parameters["RoleArn"]
     found = re.fullmatch(r"arn:aws[\w-]*:iam::(\d{12}):role/(.+)", arn)
     if not found:
@@ -90,6 +94,7 @@ def remember_session(call: Call, proceed: Proceed) -> Plain:
     credentials: dict[str, Any] = result["Credentials"]
     account_id = found[1]
     session = Session(account_id, result["AssumedRoleUser"]["Arn"], result["AssumedRoleUser"]["AssumedRoleId"], arn)
+    session.of_a_role = any(role.arn == arn for role in iam_backends[account_id]["aws"].roles.values())
     seconds = accounts()[account_id].settings.session_seconds
     if seconds:
         session.expires = now() + seconds

@@ -12,10 +12,21 @@ def _allow(*actions: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}
 
 
+#: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/PowerUserAccess.html
+POWER_USER: dict[str, Any] = {"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "NotAction": ["iam:*", "organizations:*", "account:*"], "Resource": "*"},
+    {"Effect": "Allow", "Action": ["iam:CreateServiceLinkedRole", "iam:DeleteServiceLinkedRole", "iam:ListRoles"],
+     "Resource": "*"},
+]}
+
 DOCUMENTS: dict[tuple[str, str], dict[str, Any]] = {
     ("/", "AdministratorAccess"): _allow("*"),
-    ("/", "PowerUserAccess"): _allow("*"),
-    ("/", "ReadOnlyAccess"): _allow("ec2:Describe*", "ecs:Describe*", "ecs:List*", "iam:Get*", "iam:List*", "s3:Get*"),
+    ("/", "PowerUserAccess"): POWER_USER,
+    ("/", "ReadOnlyAccess"): _allow(
+        "application-autoscaling:Describe*", "ec2:Describe*", "ecs:Describe*", "ecs:List*",
+        "elasticloadbalancing:Describe*", "iam:Get*", "iam:List*", "logs:Describe*", "logs:Get*",
+        "logs:ListTagsForResource", "logs:ListTagsLogGroup", "s3:Get*", "s3:List*", "sts:GetCallerIdentity",
+    ),
     ("/job-function/", "ViewOnlyAccess"): _allow("ec2:Describe*", "ecs:List*", "iam:List*"),
     ("/", "SecurityAudit"): _allow("ec2:Describe*", "iam:Get*", "iam:List*"),
     ("/service-role/", "AmazonECSTaskExecutionRolePolicy"): _allow(

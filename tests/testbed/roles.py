@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -38,6 +39,24 @@ def install_managed_policies() -> None:
 
 
 install_managed_policies()
+
+
+def install_policy_variables() -> None:
+    """An ARN in a policy may have variables, which moto takes apart at their colons.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    from moto.iam.policy_validation import IAMPolicyDocumentValidator
+
+    validate = IAMPolicyDocumentValidator._validate_resource_format
+
+    def without_variables(self: Any, resource: str) -> None:
+        validate(self, re.sub(r"\$\{[^}]*\}", "x", resource))
+
+    IAMPolicyDocumentValidator._validate_resource_format = without_variables  # type: ignore[method-assign]
+
+
+install_policy_variables()
 
 
 @rule("quota-roles", "iam", "CreateRole")

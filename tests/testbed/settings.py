@@ -62,6 +62,7 @@ class Settings:
     role_delay: float = 0.0
     session_seconds: float = 0.0
     throttling: bool = False
+    enforce_policies: bool = False
     # How full each bucket is at first: others use the account too.
     bucket_level: float = 1.0
     time_scale: float = 1.0

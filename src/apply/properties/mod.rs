@@ -252,7 +252,8 @@ fn planned(specs: &Specs, purpose: Purpose, live: &[Live]) -> Plan {
 
 fn offboarding(specs: &Specs, leavers: &[&str], live: &[Live]) -> Plan {
     let groups: Vec<Group<'_>> = specs.tiers.iter().flat_map(|tier| Group::all_of(&tier.spec)).collect();
-    let leavers: Vec<Leaver> = leavers.iter().map(|tenant| Leaver { tier: None, tenant: tenant.to_string() }).collect();
+    let leavers: Vec<Leaver> =
+        leavers.iter().map(|tenant| Leaver { tier: None, tenant: tenant.to_string(), is_protected: false }).collect();
     let (intent, _) = intent::offboard(&groups, &leavers, live).expect("one tier");
     plan::calculate(&[], live, &intent)
 }

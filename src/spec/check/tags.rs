@@ -12,9 +12,9 @@ use super::{Tenant, Tier};
 type Tags = BTreeMap<Located<String>, Located<String>>;
 
 const MOST: usize = 50;
-/// On a tenant's service: tier, cell, infra group, resource, tenant, revision, content hash, and the `Name` that the
-/// consoles show.
-const OURS: usize = 8;
+/// On a tenant's service: tier, cell, infra group, resource, tenant, revision, content hash, plan, what was applied, and the
+/// `Name` that the consoles show.
+const OURS: usize = 10;
 
 pub(super) fn tier(tier: &Tier, findings: &mut Findings) {
     tags(tier, &tier.spec.tags, findings);

@@ -1,0 +1,157 @@
+//! What has changed in a Git repository of specs since a revision: the plan of a pull request is about that alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::failure::Failure;
+use crate::spec::model::{TenantSpec, TierSpec};
+use crate::spec::{Loaded, Specs, load_texts};
+
+/// What is new and what has gone.
+pub(super) struct Changes {
+    /// Tier and name of tenants that had no spec then.
+    pub new_tenants: BTreeSet<(String, String)>,
+    /// Tenants that had a spec then and have none now.
+    pub departed_tenants: Vec<TenantSpec>,
+    /// The tiers of these, as far as they still have a spec.
+    pub left_tiers: Vec<TierSpec>,
+    /// Tiers as they were then, each with no more than the infra groups that its spec does not name any more.
+    pub departed_groups: Vec<TierSpec>,
+}
+
+/// Narrows specs to what has changed since the last commit that `revision` and `HEAD` have in common, in the working tree
+/// and below these paths: tenants in changed files, tiers in changed files with all of their tenants, and the tiers that
+/// these need.
+pub(super) fn narrow(specs: Specs, revision: &str, current_folder: &Path, paths: &[PathBuf]) -> Result<(Specs, Changes), Failure> {
+    let repository = Repository::at(current_folder)?;
+    let base = repository.common_ancestor(revision)?;
+    let changed = repository.changed_files(&base)?;
+    let current_folder = current_folder.canonicalize().unwrap_or_else(|_| current_folder.to_path_buf());
+    let defaults = ["tiers", "tenants"].map(PathBuf::from);
+    let named = if paths.is_empty() { &defaults } else { paths };
+    let roots: Vec<PathBuf> = named.iter().map(|path| current_folder.join(path)).map(|path| path.canonicalize().unwrap_or(path)).collect();
+    let is_meant = |file: &Path| is_yaml(file) && roots.iter().any(|root| file.starts_with(root));
+
+    let mut before = Vec::new();
+    for (file, _) in changed.iter().filter(|(file, was_there)| **was_there && is_meant(file)) {
+        before.push((file.clone(), repository.text_at(&base, file)?));
+    }
+    // What was wrong with them then is no matter now.
+    let before = load_texts(before);
+    let departed_tenants = before.tenants.iter().map(|tenant| &tenant.spec);
+    let has_spec = |tenant: &&TenantSpec| specs.tenants.iter().any(|now| identity(&now.spec) == identity(tenant));
+    let departed_tenants: Vec<TenantSpec> = departed_tenants.filter(|tenant| !has_spec(tenant)).cloned().collect();
+    let is_left = |tier: &&TierSpec| departed_tenants.iter().any(|tenant| tenant.tier == tier.tier);
+    let left_tiers = specs.tiers.iter().map(|tier| &tier.spec).filter(is_left).cloned().collect();
+    let departed_groups = before.tiers.iter().filter_map(|tier| departed(&tier.spec, specs.tier(&tier.spec.tier)));
+    let departed_groups = departed_groups.collect();
+
+    let is_changed = |path: &Path| {
+        let path = current_folder.join(path);
+        changed.contains_key(&path.canonicalize().unwrap_or(path))
+    };
+    let mut tiers = specs.tiers;
+    // A tier in a file that is as it was is only looked up for its tenants.
+    tiers.iter_mut().for_each(|tier| tier.given &= is_changed(&tier.source.path));
+    let mut tenants = specs.tenants;
+    let tier_is_changed = |name: &str| tiers.iter().any(|tier| tier.given && *tier.spec.tier == name);
+    tenants.retain(|tenant| is_changed(&tenant.source.path) || tier_is_changed(&tenant.spec.tier));
+    tiers.retain(|tier| tier.given || tenants.iter().any(|tenant| tenant.spec.tier == tier.spec.tier));
+    let new = |tenant: &&Loaded<TenantSpec>| !before.tenants.iter().any(|old| identity(&old.spec) == identity(&tenant.spec));
+    let new_tenants = tenants.iter().filter(|tenant| is_changed(&tenant.source.path)).filter(new);
+    let new_tenants = new_tenants.map(|tenant| (tenant.spec.tier.to_string(), tenant.spec.tenant.to_string())).collect();
+    let changes = Changes { new_tenants, departed_tenants, left_tiers, departed_groups };
+    Ok((Specs { tiers, tenants, findings: specs.findings }, changes))
+}
+
+fn identity(tenant: &TenantSpec) -> (&str, &str) {
+    (&tenant.tier, &tenant.tenant)
+}
+
+fn is_yaml(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// A tier with the infra groups that its spec has lost, if it has lost any.
+fn departed(before: &TierSpec, now: Option<&Loaded<TierSpec>>) -> Option<TierSpec> {
+    let stays = |cell: &str, group: &str| {
+        let cells = now.into_iter().flat_map(|tier| &tier.spec.cells).filter(|other| *other.name == cell);
+        cells.flat_map(|cell| &cell.infra_groups).any(|other| *other.name == group)
+    };
+    let mut lost = before.clone();
+    for cell in &mut lost.cells {
+        let name = cell.name.to_string();
+        cell.infra_groups.retain(|group| !stays(&name, &group.name));
+    }
+    lost.cells.retain(|cell| !cell.infra_groups.is_empty());
+    (!lost.cells.is_empty()).then_some(lost)
+}
+
+/// A repository, through the `git` that its user has.
+struct Repository {
+    top: PathBuf,
+}
+
+const FETCH: &str =
+    "fetch it, as with `git fetch origin main`; in CI check out with the whole history (`fetch-depth: 0`, or `GIT_DEPTH: 0`)";
+
+impl Repository {
+    fn at(folder: &Path) -> Result<Self, Failure> {
+        let top = git(folder, ["rev-parse", "--show-toplevel"].map(OsString::from))?.map_err(|said| {
+            Failure::usage(format!("--changed-since needs a Git repository, and {} is in none: {said}", folder.display()), "leave it out")
+        })?;
+        let top = PathBuf::from(OsStr::from_bytes(top.trim_ascii_end()));
+        Ok(Self { top: top.canonicalize().unwrap_or(top) })
+    }
+
+    fn common_ancestor(&self, revision: &str) -> Result<String, Failure> {
+        let commit = format!("{revision}^{{commit}}");
+        let found = git(&self.top, ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit].map(OsString::from))?;
+        let found = found.map_err(|_| Failure::usage(format!("this repository has no revision {revision}"), FETCH))?;
+        let found = String::from_utf8_lossy(&found).trim().to_string();
+        let ancestor = git(&self.top, ["merge-base", &found, "HEAD"].map(OsString::from))?;
+        let ancestor = ancestor.map_err(|_| {
+            Failure::usage(format!("{revision} and HEAD have no history in common here, perhaps since this is a shallow clone"), FETCH)
+        })?;
+        Ok(String::from_utf8_lossy(&ancestor).trim().to_string())
+    }
+
+    /// Files that differ from a commit, those that Git does not know yet included, and whether each was there then.
+    fn changed_files(&self, commit: &str) -> Result<BTreeMap<PathBuf, bool>, Failure> {
+        let mut files = BTreeMap::new();
+        let listed = self.asked(["diff", "--name-status", "--no-renames", "--no-ext-diff", "-z", commit, "--"].map(OsString::from))?;
+        let mut parts = listed.split(|byte| *byte == 0);
+        while let (Some(status), Some(path)) = (parts.next(), parts.next()) {
+            files.insert(self.top.join(OsStr::from_bytes(path)), status != b"A");
+        }
+        let untracked = self.asked(["ls-files", "--others", "--exclude-standard", "-z"].map(OsString::from))?;
+        for path in untracked.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {
+            files.entry(self.top.join(OsStr::from_bytes(path))).or_insert(false);
+        }
+        Ok(files)
+    }
+
+    fn text_at(&self, commit: &str, file: &Path) -> Result<String, Failure> {
+        let mut object = OsString::from(format!("{commit}:"));
+        object.push(file.strip_prefix(&self.top).unwrap_or(file));
+        let bytes = self.asked([OsString::from("cat-file"), "blob".into(), object])?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn asked<const N: usize>(&self, arguments: [OsString; N]) -> Result<Vec<u8>, Failure> {
+        git(&self.top, arguments)?.map_err(|said| Failure::usage(format!("git cannot say what has changed: {said}"), FETCH))
+    }
+}
+
+/// What git prints, or what it says of why it cannot.
+fn git<const N: usize>(folder: &Path, arguments: [OsString; N]) -> Result<Result<Vec<u8>, String>, Failure> {
+    // A plan writes nothing, and so not the index of the repository either.
+    let output = Command::new("git").arg("-C").arg(folder).args(arguments).env("GIT_OPTIONAL_LOCKS", "0").output();
+    let output =
+        output.map_err(|error| Failure::usage(format!("git cannot be run: {error}"), "install it, or leave --changed-since out"))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("fatal: ").to_string();
+    Ok(if output.status.success() { Ok(output.stdout) } else { Err(said) })
+}

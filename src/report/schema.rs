@@ -1,0 +1,38 @@
+//! The JSON Schemas of what programs read.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use serde_json::Value;
+
+use super::event_json::EventDocument;
+use super::outcome_json::OutcomeDocument;
+use super::plan_json::PlanDocument;
+
+pub fn plan_schema() -> Value {
+    generate::<PlanDocument>("A plan of tierctl")
+}
+
+pub fn outcome_schema() -> Value {
+    generate::<OutcomeDocument>("The outcome of a run of tierctl")
+}
+
+pub fn event_schema() -> Value {
+    generate::<EventDocument>("An event of a run of tierctl")
+}
+
+fn generate<T: JsonSchema>(title: &str) -> Value {
+    // As it is written, every field is there: null where there is nothing to say.
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    RecursiveTransform(on_one_line).transform(&mut schema);
+    schema.insert("title".to_owned(), title.into());
+    schema.to_value()
+}
+
+/// Line breaks of a comment are those of the source code.
+fn on_one_line(schema: &mut schemars::Schema) {
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
+}

@@ -1,0 +1,70 @@
+//! What is marked `protect: true` is not deleted and not replaced, whatever asks for it.
+
+use crate::bed::bed;
+use crate::project::Project;
+use crate::scenes::{applied_tier, tenant};
+
+const PROTECTED: &str = "it is protected: its spec has `protect: true`. If it is to go, set that to false, and run again";
+
+#[test]
+fn a_protected_tenant_stays() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    tenant(&project, "globex");
+    project.edit("tenants/test/acme.yaml", "tier: test\n", "tier: test\nprotect: true\n");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let writes = bed().writes(&account);
+    for leaver in ["acme", "tenants/test/acme.yaml"] {
+        project.run(&["offboard", "--yes", leaver]).ended(3).says(PROTECTED);
+    }
+    assert_eq!(bed().writes(&account), writes);
+
+    // Another port is another target group, and all of the tenant waits with it.
+    project.edit("tenants/test/acme.yaml", "port: 8080", "port: 8081");
+    let plan = project.plan().ended(3);
+    let changes = plan.json()["changes"].as_array().unwrap().clone();
+    assert!(!changes.is_empty() && changes.iter().all(|change| change["action"] == "blocked"), "{changes:#?}");
+    assert!(changes.iter().any(|change| change["kind"] == "target_group" && change["reason"] == PROTECTED), "{changes:#?}");
+    project.edit("tenants/test/acme.yaml", "port: 8081", "port: 8080");
+
+    // What changes in place is not its business, and neither is its neighbour.
+    project.edit("tenants/test/acme.yaml", "desired: 1", "desired: 2");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.run(&["offboard", "--yes", "globex"]).ended(0);
+    project.edit("tenants/test/acme.yaml", "protect: true", "protect: false");
+    project.run(&["offboard", "--yes", "acme"]).ended(0);
+}
+
+#[test]
+fn a_protected_tier_stays() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    let tier = std::fs::read_to_string(project.path().join("tiers/test.yaml")).unwrap();
+    let writes = bed().writes(&account);
+    let protect_the_group = ("{name: ig-1, ", "{name: ig-1, protect: true, ");
+    for (place, to) in [("tier: test\n", "tier: test\nprotect: true\n"), protect_the_group] {
+        project.write("tiers/test.yaml", &tier);
+        project.edit("tiers/test.yaml", place, to);
+        project.assert_plan_is_empty();
+        project.run(&["destroy", "test", "--yes"]).ended(3).says(PROTECTED);
+        project.edit("tiers/test.yaml", "{name: ig-1, ", "{name: ig-1, retired: true, ");
+        project.run(&["apply", "tiers", "--yes"]).ended(3).says(PROTECTED);
+        assert_eq!(bed().writes(&account), writes);
+    }
+}
+
+#[test]
+fn a_downstream_of_a_protected_tier_stays() {
+    let project = Project::new();
+    let account = crate::project::small_tier(&project);
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    let writes = bed().writes(&account);
+    project.edit("tiers/test.yaml", "tier: test\n", "tier: test\nprotect: true\n");
+    project.edit("tiers/test.yaml", "  - name: logs\n    service: logs\n    port: 443\n    private_dns: true\n", "");
+    let run = project.run(&["apply", "--yes", "tiers"]).ended(3);
+    run.says(PROTECTED).says("held back, since vpc_endpoint logs is protected");
+    assert_eq!(bed().writes(&account), writes);
+    project.edit("tiers/test.yaml", "protect: true\n", "");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+}
