@@ -27,7 +27,8 @@ sandbox: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(CARGO) test
-	PYTHONPATH=tests TIERCTL=$(abspath $(TARGET)/debug/tierctl) $(PYTHON) -m pytest -q tests/testbed/tests tests/convergence/tests
+	PYTHONPATH=tests TIERCTL=$(abspath $(TARGET)/debug/tierctl) $(PYTHON) -m pytest -q tests/testbed/tests tests/convergence/tests \
+		tests/pipelines
 
 # Of these only the fixed sample of `make converge`, in some five minutes.
 sample: $(VENV)/ready
@@ -63,12 +64,12 @@ fuzz:
 docs:
 	UPDATE_GENERATED=1 $(CARGO) test --test spec_schema --test documents
 
-$(VENV)/ready: tests/testbed/requirements.txt
+$(VENV)/ready: tests/testbed/requirements.txt tests/pipelines/requirements.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or later is needed: \`make PYTHON3=/path/to/python3 ...\` takes another one." >&2; exit 1; }
 	$(PYTHON3) -m venv $(VENV) \
 		|| { echo "Python's venv module is needed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r $<
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
 	touch $@
 
 clean:
