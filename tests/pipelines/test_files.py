@@ -172,3 +172,17 @@ def test_the_role_that_writes_trusts_one_subject_exactly(forge: str) -> None:
             subject = conditions["StringEquals"][f"{provider}:sub"]
             assert set(conditions) == {"StringEquals"} and isinstance(subject, str) and "*" not in subject
             assert subject.endswith("environment:production" if forge == "github" else "ref_type:branch:ref:main")
+
+
+def test_links_of_the_document_lead_somewhere() -> None:
+    document = ROOT / "docs" / "pull-requests.md"
+    text = document.read_text(encoding="utf-8")
+    anchors = {
+        re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in text.splitlines()
+        if line[:1] == "#"
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        path, _, anchor = target.partition("#")
+        assert (document.parent / path).exists(), target
+        assert path or anchor in anchors, target

@@ -247,7 +247,9 @@ def test_the_roles_of_the_document_may_do_what_they_have_to_and_no_more(project:
     iam = client(project.bed, "iam")
 
     def policy(command: str) -> str:
-        done = subprocess.run([project.binary, "iam-policy", "--for", command], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [project.binary, "iam-policy", "--for", command], capture_output=True, text=True, check=True
+        )
         return done.stdout
 
     for role, name in (("read", "plan"), ("write", "apply")):

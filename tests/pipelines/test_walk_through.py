@@ -15,7 +15,10 @@ def test_from_an_empty_repository(tmp_path: Path, binary: Path, hub: Hub) -> Non
     with Bed.start() as bed:
         bed.endpoint_services(specs.endpoint_services())
         world = World(tmp_path, binary, bed, hub, first={"README": "# nothing but workflows yet\n"})
-        steps = [("tier", "tiers/test", specs.tier(), 21), ("tenant", "tenants/acme", specs.service("acme", desired=1), 5)]
+        steps = [
+            ("tier", "tiers/test", specs.tier(), 21),
+            ("tenant", "tenants/acme", specs.service("acme", desired=1), 5),
+        ]
         for number, (name, path, spec, changes) in enumerate(steps, 1):
             pull_request = world.open({path: spec}, name, number)
             plan = world.plan(pull_request)
