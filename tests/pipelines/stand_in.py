@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -129,7 +130,8 @@ class StandIn:
         if fault:
             fault.times -= 1
             if fault.after:
-                self._done(asked)
+                with contextlib.suppress(Answer):
+                    self._done(asked)
             raise Answer(fault.status, {"message": fault.message}, fault.headers)
         refusal = self.refuses(asked)
         if refusal:

@@ -102,6 +102,13 @@ def test_nothing_in_a_spec_becomes_a_command_or_ends_an_annotation(world: World)
     assert not any(text == "x" or text.startswith("b,c") for _, _, text in job.annotations)
 
 
+def test_a_file_of_any_name_is_annotated(world: World) -> None:
+    job = world.plan(world.open({"tenants/a,b::c%0A": "tenant: acme\n"}))
+    places = {properties.get("file") for level, properties, _ in job.annotations if level == "error"}
+    assert not job.is_success and "tenants/a,b::c%0A.yaml" in places
+    assert "::error file=tenants/a%2Cb%3A%3Ac%250A.yaml,line=1," in job.log
+
+
 def test_an_old_plan_does_not_stay_in_the_comment_when_a_later_one_fails(world: World) -> None:
     assert world.plan(world.open({"tenants/acme": acme(desired=2)})).is_success
     world.bed.control(
