@@ -114,6 +114,10 @@ class Bed:
         """The requests that change something, in their order."""
         return self._ask("GET", f"/testbed/accounts/{ACCOUNT}/requests?writes=1")["requests"]  # type: ignore[no-any-return]
 
+    def requests(self) -> list[dict[str, Any]]:
+        """All requests, in their order."""
+        return self._ask("GET", f"/testbed/accounts/{ACCOUNT}/requests")["requests"]  # type: ignore[no-any-return]
+
     def dump(self) -> dict[str, list[dict[str, Any]]]:
         return self._ask("GET", f"/testbed/accounts/{ACCOUNT}/dump")  # type: ignore[no-any-return]
 
@@ -136,14 +140,13 @@ _BOTO = threading.Lock()
 _SESSION: Any = None
 
 
-def client(bed: Bed, service: str) -> Any:
-    """A client of another make than tierctl, for what others do in the account."""
+def client(bed: Bed, service: str, credentials: dict[str, str] | None = None) -> Any:
+    """A client of another make than tierctl: of the account's administrator, or of whom the credentials are."""
     global _SESSION
     with _BOTO:
         if _SESSION is None:
             import boto3
 
             _SESSION = boto3.Session()
-        return _SESSION.client(
-            service, endpoint_url=bed.url, region_name=REGION, aws_access_key_id="theirs", aws_secret_access_key="theirs"
-        )
+        keys = credentials or {"aws_access_key_id": "theirs", "aws_secret_access_key": "theirs"}
+        return _SESSION.client(service, endpoint_url=bed.url, region_name=REGION, **keys)

@@ -81,9 +81,9 @@ class Running:
 class Project:
     """A folder with specs, and the binary run in it."""
 
-    def __init__(self, binary: Path, bed: Bed, specs: Specs) -> None:
+    def __init__(self, binary: Path, bed: Bed, specs: Specs, environment: dict[str, str] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tierctl-project."))
-        self.binary, self.bed = binary, bed
+        self.binary, self.bed, self.environment = binary, bed, environment or {}
         self.write(specs)
 
     def close(self) -> None:
@@ -114,6 +114,7 @@ class Project:
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
             "RUST_BACKTRACE": "1",
+            **self.environment,
         }
         out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         process = subprocess.Popen(
