@@ -9,7 +9,7 @@ CARGO ?= cargo
 # One place for builds: the AWS SDK takes minutes to compile.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo sandbox test sample rules check bench converge fuzz docs clean
+.PHONY: demo sandbox test sample rules check bench converge least-privilege fuzz docs clean
 
 demo: $(VENV)/ready
 	@test -e $(TARGET)/debug/tierctl || echo "The first build compiles the AWS SDK: 5 minutes on two cores, later ones seconds."
@@ -28,7 +28,7 @@ sandbox: $(VENV)/ready
 test: $(VENV)/ready
 	$(CARGO) test
 	PYTHONPATH=tests TIERCTL=$(abspath $(TARGET)/debug/tierctl) $(PYTHON) -m pytest -q tests/testbed/tests tests/convergence/tests \
-		tests/pipelines
+		tests/pipelines tests/least_privilege/tests
 
 # Of these only the fixed sample of `make converge`, in some five minutes.
 sample: $(VENV)/ready
@@ -55,6 +55,12 @@ bench: $(VENV)/ready
 converge: $(VENV)/ready
 	$(CARGO) build
 	PYTHONPATH=tests $(PYTHON) -m convergence --binary $(TARGET)/debug/tierctl $(or $(ARGUMENTS),--markdown)
+
+# That each command works with just the policy that iam-policy prints, and without any one action of it does not. CI tries a
+# part of it.
+least-privilege: $(VENV)/ready
+	$(CARGO) build
+	PYTHONPATH=tests $(PYTHON) -m least_privilege --binary $(TARGET)/debug/tierctl $(ARGUMENTS)
 
 # The full run of the specs' fuzzer; CI runs a sample.
 fuzz:
