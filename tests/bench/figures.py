@@ -32,7 +32,7 @@ ENDPOINTS = 20
 # https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
 ENDPOINT_BURST, ENDPOINT_RATE = 4, 0.3
 # What the project promises, by figure; `pace` as a multiple of what the rates allow at best.
-LIMITS = {"plan": 80, "onboard": 25, "start": 20.0, "validate": 1.0, "memory": 150.0, "pace": 1.15, "refused": 2}
+LIMITS = {"plan": 80, "onboard": 25, "start": 20.0, "validate": 1.0, "memory": 150.0, "pace": 1.15, "refused": 2, "rendering": 200.0}
 
 ACCOUNT = "123456789012"
 TIER = """\
@@ -176,8 +176,9 @@ def counted(answer: dict) -> tuple[int, int]:
     return total(answer["run"]["calls"]), total(answer["run"]["polls"])
 
 
-def count_calls(binary: Path, folder: Path) -> dict[str, tuple[int, int]]:
-    """Calls and polls of a plan without changes, and of onboarding one more tenant."""
+def count_calls(binary: Path, folder: Path) -> dict[str, tuple[int, int, float | None]]:
+    """Calls and polls of a plan without changes, of onboarding one more tenant, and of a pull request with another; the
+    seconds of the last, and of the full plan beside it."""
     bed, endpoint = start_bed(folder)
     try:
         service = "com.amazonaws.vpce.us-east-1.vpce-svc-0a1b2c3d4e5f60718"
@@ -194,10 +195,43 @@ def count_calls(binary: Path, folder: Path) -> dict[str, tuple[int, int]]:
         number = TENANTS + 1
         project.write(f"tenants/tenant-{number}.yaml", TENANT.format(number=number, cell=1, group=1))
         onboarded = project.json("onboard", "--yes", f"tenants/tenant-{number}.yaml")
-        return {"plan": counted(plan), "onboard": counted(onboarded)}
+        request = f"tenants/tenant-{number + 1}.yaml"
+        git(folder, "init", "--quiet", "--initial-branch=main")
+        git(folder, "add", "tiers", "tenants")
+        git(folder, "commit", "--quiet", "--message", "so far")
+        project.write(request, TENANT.format(number=number + 1, cell=1, group=1))
+        scoped, scoped_seconds = timed(project, "plan", "--changed-since", "main")
+        full, full_seconds = timed(project, "plan")
+        if scoped["changes"] != full["changes"]:
+            sys.exit("the plan of a pull request is not that part of the full plan")
+        return {
+            "plan": (*counted(plan), None),
+            "onboard": (*counted(onboarded), None),
+            "scoped": (*counted(scoped), scoped_seconds),
+            "full": (*counted(full), full_seconds),
+        }
     finally:
         bed.terminate()
         bed.wait()
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = [f"GIT_{role}_{what}=figures@example.com" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
+    environment = os.environ | dict(entry.split("=", 1) for entry in identity)
+    subprocess.run(["git", *arguments], cwd=folder, env=environment, check=True)
+
+
+def timed(project: Project, *arguments: str) -> tuple[dict, float]:
+    started = time.perf_counter()
+    answer = project.json(*arguments)
+    return answer, time.perf_counter() - started
+
+
+def rendering() -> dict[str, float]:
+    """Milliseconds that a plan of 2,000 new tenants takes to be written, in each format."""
+    command = [os.environ.get("CARGO", "cargo"), "bench", "--quiet", "--bench", "rendering"]
+    answer = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    return json.loads(answer.stdout)
 
 
 def apply_at_published_rates(binary: Path, folder: Path) -> tuple[float, int]:
@@ -282,10 +316,12 @@ def main() -> int:
         paced, refused = apply_at_published_rates(binary, folder / "paced")
         started = start_time(binary)
         seconds, memory = validation(binary, folder / "many")
+        written = rendering()
 
     def with_polls(figure: str) -> str:
-        count, polls = calls[figure]
-        return f"{count} calls" + (f" (and {polls} polls)" if polls else "")
+        count, polls, seconds = calls[figure]
+        text = f"{count} calls" + (f" (and {polls} polls)" if polls else "")
+        return text + (f", {seconds:.2f} s" if seconds is not None else "")
 
     best = (ENDPOINTS - ENDPOINT_BURST) / ENDPOINT_RATE
     rows = [
@@ -302,6 +338,24 @@ def main() -> int:
             calls["onboard"][0],
             f"{LIMITS['onboard']} calls",
             LIMITS["onboard"],
+        ),
+        (
+            f"`tierctl plan --changed-since main` with one new tenant, with a placement, beside {TENANTS} others",
+            with_polls("scoped"),
+            calls["scoped"][0],
+            f"{LIMITS['onboard']} calls",
+            LIMITS["onboard"],
+        ),
+        ("`tierctl plan` of the same", with_polls("full"), calls["full"][0], f"{LIMITS['plan']} calls", LIMITS["plan"]),
+        *(
+            (
+                f"writing a plan of 2,000 new tenants ({written['changes']:,} changes) as {form}",
+                f"{written[form]:.0f} ms",
+                written[form],
+                f"{LIMITS['rendering']:.0f} ms",
+                LIMITS["rendering"],
+            )
+            for form in ("text", "json", "markdown")
         ),
         (f"`tierctl --version`, median of {STARTS}", f"{started:.1f} ms", started, f"{LIMITS['start']:.0f} ms", LIMITS["start"]),
         (

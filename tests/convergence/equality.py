@@ -78,12 +78,20 @@ def _name_revision(service: dict[str, Any], contents: dict[str, dict[str, Any]])
         one["taskDefinition"] = contents.get(one["taskDefinition"], one["taskDefinition"])
 
 
+#: The record of what was applied: hashes of ids that vary, and after a run that was broken off it may be an old one.
+RECORD = "tierctl:applied"
+
+
 def _without(value: Any, addresses: set[str]) -> Any:
     if isinstance(value, dict):
-        return {name: _without(item, addresses) for name, item in value.items()}
+        return {name: _without(item, addresses) for name, item in value.items() if not str(name).startswith(RECORD)}
     if isinstance(value, list):
-        return [_without(item, addresses) for item in value]
+        return [_without(item, addresses) for item in value if not _is_record(item)]
     return "<address>" if isinstance(value, str) and value in addresses else value
+
+
+def _is_record(item: Any) -> bool:
+    return isinstance(item, dict) and str(item.get("Key", item.get("key", ""))).startswith(RECORD)
 
 
 def owner(kind: str, thing: dict[str, Any]) -> tuple[str, ...]:
