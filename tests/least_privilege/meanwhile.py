@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convergence import specs
-from convergence.bed import ACCOUNT, QUICK, Bed, client
+from convergence.bed import ACCOUNT, Bed, client
 from convergence.foreign import TRUST
 
 TIERS = [{"Name": "tag-key", "Values": ["tierctl:tier"]}]
@@ -133,38 +133,50 @@ def things_are_used(bed: Bed) -> None:
     iam.add_role_to_instance_profile(InstanceProfileName=PROFILE, RoleName=role)
 
 
-def a_service_was_added(bed: Bed) -> None:
-    """Something of theirs stands in a tenant's cluster."""
-    _in_a_cluster(bed, desiredCount=0)
-
-
-def a_service_leaves(bed: Bed) -> None:
-    """Something of theirs stood in a tenant's cluster, and its tasks take their time to end."""
-    arn = _in_a_cluster(bed, desiredCount=1)
-    bed.control(settings={"service_draining": 3600, "target_draining": 3600})
-    client(bed, "ecs").delete_service(cluster=arn.split("/")[1], service=STRAY, force=True)
-    bed.control(settings=QUICK)
-
-
 #: The service of theirs.
 STRAY = "stray"
 
 
-def _in_a_cluster(bed: Bed, **more: Any) -> str:
+def a_service_was_added(bed: Bed) -> None:
+    """Something of theirs stands in a tenant's cluster."""
+    client(bed, "ecs").create_service(serviceName=STRAY, desiredCount=0, **_in_a_cluster(bed))
+
+
+def a_task_was_started(bed: Bed) -> None:
+    """Something of theirs runs in a tenant's cluster, and is no service's."""
+    client(bed, "ecs").run_task(count=1, **_in_a_cluster(bed))
+
+
+def _in_a_cluster(bed: Bed) -> dict[str, Any]:
+    """What says where something of theirs runs."""
     ec2, ecs = client(bed, "ec2"), client(bed, "ecs")
     subnet = ec2.describe_subnets(Filters=TIERS)["Subnets"][0]
     groups = ec2.describe_security_groups(Filters=[*TIERS, {"Name": "vpc-id", "Values": [subnet["VpcId"]]}])["SecurityGroups"]
-    made = ecs.create_service(
-        cluster=_clusters(ecs)[0],
-        serviceName=STRAY,
-        taskDefinition="theirs",
-        launchType="FARGATE",
-        networkConfiguration={
-            "awsvpcConfiguration": {"subnets": [subnet["SubnetId"]], "securityGroups": [groups[0]["GroupId"]]}
-        },
-        **more,
+    ecs.register_task_definition(
+        family="theirs",
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+        containerDefinitions=[{"name": "x", "image": "x:1", "cpu": 256, "memory": 512}],
     )
-    return str(made["service"]["serviceArn"])
+    network = {"subnets": [subnet["SubnetId"]], "securityGroups": [groups[0]["GroupId"]]}
+    return {
+        "cluster": _clusters(ecs)[0],
+        "taskDefinition": "theirs",
+        "launchType": "FARGATE",
+        "networkConfiguration": {"awsvpcConfiguration": network},
+    }
+
+
+def endpoints_were_narrowed(bed: Bed) -> None:
+    """An endpoint is in a subnet less, and the gateway's route is in no table."""
+    ec2 = client(bed, "ec2")
+    for one in ec2.describe_vpc_endpoints(Filters=TIERS)["VpcEndpoints"]:
+        if one["VpcEndpointType"] == "Gateway":
+            ec2.modify_vpc_endpoint(VpcEndpointId=one["VpcEndpointId"], RemoveRouteTableIds=one["RouteTableIds"])
+        else:
+            ec2.modify_vpc_endpoint(VpcEndpointId=one["VpcEndpointId"], RemoveSubnetIds=one["SubnetIds"][:1])
 
 
 def an_endpoint_waits(bed: Bed) -> None:

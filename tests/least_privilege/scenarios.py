@@ -62,8 +62,11 @@ class Scenario(Disturbed):
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """The command, so that it says what it has done in a form that can be looked through."""
-        return self.command if self.reads else (*self.command, "--format", "json")
+        """The command, so that it says what it has done in a form that can be looked through, and does not wait for long."""
+        if self.reads:
+            return self.command
+        waits = () if "--timeout" in self.command else ("--timeout", "60s")
+        return (*self.command, *waits, "--format", "json")
 
 
 #: Which document a scenario of the proof of convergence is for, where its part is no command.
@@ -144,6 +147,7 @@ def _applying() -> list[Scenario]:
             tells=STILL_USED,
         ),
         Scenario("apply", "role-half-made", APPLY, {TIER: WHOLE}, others=meanwhile.an_answer_will_be_lost),
+        applies("another-teams-network-drifted", GUEST, meanwhile.endpoints_were_narrowed, GUEST),
         Scenario("apply", "another-teams-network-changed", APPLY, {TIER: _other_guest()}, {TIER: GUEST}),
     ]
 
@@ -198,7 +202,7 @@ def _kept_by_others(part: str, command: tuple[str, ...], now: Specs, before: Spe
 
     return [
         kept("service-of-theirs", 3, meanwhile.a_service_was_added, {"ecs:ListServices": f"not this tenant's: {meanwhile.STRAY}"}),
-        kept("tasks-of-theirs", 1, meanwhile.a_service_leaves, {"ecs:ListTasks": "tasks still run in it"}),
+        kept("task-of-theirs", 1, meanwhile.a_task_was_started, {"ecs:ListTasks": "tasks still run in it"}),
     ]
 
 

@@ -170,8 +170,9 @@ def cluster_in_use(call: Call, proceed: Proceed) -> Plain:
     services = call.memory("services").values()
     if any(one.cluster == cluster.name and one.status in ("ACTIVE", "DRAINING") for one in services):
         raise AwsError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
-    tasks = call.memory("tasks").values()
-    if any(task.cluster == cluster.name and task.last_status != "STOPPED" for task in tasks):
+    tasks = [task for task in call.memory("tasks").values() if task.cluster == cluster.name]
+    alone = call.ecs.tasks.get(cluster.name, {}).values()
+    if any(task.last_status != "STOPPED" for task in (*tasks, *alone)):
         raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
     if call.ecs.container_instances.get(cluster.name):
         raise AwsError("ClusterContainsContainerInstancesException",

@@ -39,6 +39,13 @@ def test_a_cluster_in_use_stays(aws: Aws) -> None:
     aws.ecs.delete_service(cluster="c", service="s", force=True)
     refused("ClusterContainsServicesException", aws.ecs.delete_cluster, cluster="c")
     until(lambda: stack.service()["status"] == "INACTIVE")
+    aws.task_definition(family="own", cpu=256, memory=512)
+    alone = {"subnets": stack.network.subnets[:1], "securityGroups": [stack.network.group]}
+    task = aws.ecs.run_task(
+        cluster="c", taskDefinition="own", launchType="FARGATE", networkConfiguration={"awsvpcConfiguration": alone}
+    )["tasks"][0]["taskArn"]
+    refused("ClusterContainsTasksException", aws.ecs.delete_cluster, cluster="c")
+    aws.ecs.stop_task(cluster="c", task=task)
     aws.ecs.delete_cluster(cluster="c")
     other = aws.ecs.create_cluster(clusterName="d")["cluster"]["clusterName"]
     aws.off("cluster-in-use")
