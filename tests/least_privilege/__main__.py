@@ -28,7 +28,9 @@ def parse() -> argparse.Namespace:
     default = Path(os.environ.get("TIERCTL", ROOT / "target" / "debug" / "tierctl"))
     parser.add_argument("--binary", type=Path, default=default, help="the tierctl to try (TIERCTL; %(default)s)")
     parser.add_argument("--command", choices=COMMANDS, action="append", help="only the document of this command")
-    parser.add_argument("--scenario", default="", help="only scenarios that have this in their name: actions may then be unused")
+    parser.add_argument(
+        "--scenario", default="", help="only scenarios that have this in their name: actions may then be unused"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="runs at once (%(default)s)")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     return parser.parse_args()
@@ -43,7 +45,10 @@ def prove(world: World, command: str, name: str, jobs: int) -> Shown:
     finally:
         shown.close()
     tell(shown.failures)
-    print(f"{command}: {len(shown.stages)} scenarios, {len(shown.tried)} cuts, {time.monotonic() - started:.0f} s", file=sys.stderr)
+    print(
+        f"{command}: {len(shown.stages)} scenarios, {len(shown.tried)} cuts, {time.monotonic() - started:.0f} s",
+        file=sys.stderr,
+    )
     return shown
 
 
@@ -55,7 +60,9 @@ def tell(failures: list[str]) -> None:
 def main() -> int:
     options = parse()
     if not options.binary.exists():
-        print(f"there is no {options.binary}: build it first (`cargo build`), or name one with --binary", file=sys.stderr)
+        print(
+            f"there is no {options.binary}: build it first (`cargo build`), or name one with --binary", file=sys.stderr
+        )
         return 1
     with tempfile.TemporaryDirectory(prefix="tierctl-least-privilege.") as folder:
         # A build meanwhile does not change what is tried.
@@ -68,7 +75,9 @@ def main() -> int:
     tell(taken)
     print(table.as_markdown(found) if options.markdown else table.as_text(found))
     if any(length > LONGEST_MANAGED for shown in found for length in shown.lengths):
-        print(f"A managed policy has at most {LONGEST_MANAGED:,} characters; a longer document is for an inline policy.")
+        print(
+            f"A managed policy has at most {LONGEST_MANAGED:,} characters; a longer document is for an inline policy."
+        )
     return int(bool(taken or any(shown.failures for shown in found)))
 
 

@@ -86,7 +86,7 @@ class Cut:
 
 
 def cuts(documents: Iterable[Document]) -> Iterator[Cut]:
-    """Each action; and one that stands in several statements also in each of these alone: else one of them could be idle."""
+    """Each action; and one that stands in several statements also in each of them alone, since one could be idle."""
     sids: dict[str, set[str]] = {}
     for document in documents:
         for statement in statements(document):
@@ -109,7 +109,11 @@ def form(document: Document) -> list[str]:
         if statement["Effect"] != "Allow" or {"NotAction", "NotResource"} & set(statement):
             problems.append(f"{statement['Sid']} is not a plain allowance")
         given = listed(statement["Action"])
-        problems += [f"{statement['Sid']} names {action} twice" for action in sorted(set(given)) if given.count(action) > 1]
+        problems += [
+            f"{statement['Sid']} names {action} twice" for action in sorted(set(given)) if given.count(action) > 1
+        ]
     if length(document) > LONGEST_INLINE:
-        problems.append(f"it has {length(document):,} characters, and a role's inline policies at most {LONGEST_INLINE:,}")
+        problems.append(
+            f"it has {length(document):,} characters, and a role's inline policies at most {LONGEST_INLINE:,}"
+        )
     return problems

@@ -20,7 +20,9 @@ def network_was_rewired(bed: Bed) -> None:
     gateway = ec2.describe_internet_gateways(Filters=TIERS)["InternetGateways"][0]["InternetGatewayId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": False})
     for subnet in subnets:
-        ec2.modify_subnet_attribute(SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": not subnet["MapPublicIpOnLaunch"]})
+        ec2.modify_subnet_attribute(
+            SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": not subnet["MapPublicIpOnLaunch"]}
+        )
     association = next(one for table in tables for one in table["Associations"] if one.get("SubnetId"))
     stray = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
     ec2.replace_route_table_association(AssociationId=association["RouteTableAssociationId"], RouteTableId=stray)
@@ -81,7 +83,9 @@ def tiers_tags_were_taken(bed: Bed) -> None:
     for role in iam.list_roles(PathPrefix="/tierctl/")["Roles"]:
         iam.untag_role(RoleName=role["RoleName"], TagKeys=["team"])
     balancers = [one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]]
-    listeners = [one["ListenerArn"] for arn in balancers for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]]
+    listeners = [
+        one["ListenerArn"] for arn in balancers for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+    ]
     _take_tags(elb, [*balancers, *listeners])
     for group in logs.describe_log_groups(logGroupNamePrefix="/tierctl/")["logGroups"]:
         logs.untag_resource(resourceArn=group["arn"].removesuffix(":*"), tagKeys=["team"])
@@ -110,7 +114,9 @@ def _tagged(elb: Any, arns: list[str]) -> list[str]:
 def _rules(elb: Any) -> list[str]:
     """Of all listeners, but for their default rules."""
     balancers = [one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]]
-    listeners = [one["ListenerArn"] for arn in balancers for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]]
+    listeners = [
+        one["ListenerArn"] for arn in balancers for one in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+    ]
     rules = [rule for arn in listeners for rule in elb.describe_rules(ListenerArn=arn)["Rules"]]
     return [rule["RuleArn"] for rule in rules if not rule["IsDefault"]]
 
@@ -151,7 +157,9 @@ def _in_a_cluster(bed: Bed) -> dict[str, Any]:
     """What says where something of theirs runs."""
     ec2, ecs = client(bed, "ec2"), client(bed, "ecs")
     subnet = ec2.describe_subnets(Filters=TIERS)["Subnets"][0]
-    groups = ec2.describe_security_groups(Filters=[*TIERS, {"Name": "vpc-id", "Values": [subnet["VpcId"]]}])["SecurityGroups"]
+    groups = ec2.describe_security_groups(Filters=[*TIERS, {"Name": "vpc-id", "Values": [subnet["VpcId"]]}])[
+        "SecurityGroups"
+    ]
     ecs.register_task_definition(
         family="theirs",
         networkMode="awsvpc",
@@ -185,7 +193,9 @@ def an_endpoint_waits(bed: Bed) -> None:
         [{"name": specs.SERVICE, "owner": specs.OWNER, "allowed_principals": ["*"], "acceptance_required": True}]
     )
     ec2 = client(bed, "ec2")
-    was = next(one for one in ec2.describe_vpc_endpoints(Filters=TIERS)["VpcEndpoints"] if one["ServiceName"] == specs.SERVICE)
+    was = next(
+        one for one in ec2.describe_vpc_endpoints(Filters=TIERS)["VpcEndpoints"] if one["ServiceName"] == specs.SERVICE
+    )
     ec2.delete_vpc_endpoints(VpcEndpointIds=[was["VpcEndpointId"]])
     ec2.create_vpc_endpoint(
         VpcEndpointType="Interface",
@@ -204,7 +214,7 @@ def an_answer_will_be_lost(bed: Bed) -> None:
 
 
 def tenants_were_changed(bed: Bed) -> None:
-    """Rules in other places, clusters with other settings, revisions, health checks and targets that nobody asked for."""
+    """Clusters and target groups have other settings, and services other revisions and numbers of tasks."""
     elb, ecs = client(bed, "elbv2"), client(bed, "ecs")
     for group in elb.describe_target_groups()["TargetGroups"]:
         arn = group["TargetGroupArn"]
@@ -221,7 +231,14 @@ def tenants_were_changed(bed: Bed) -> None:
             ecs.update_service(cluster=cluster, service=service, desiredCount=3)
             running = ecs.describe_services(cluster=cluster, services=[service])["services"][0]["taskDefinition"]
             definition = ecs.describe_task_definition(taskDefinition=running)["taskDefinition"]
-            kept = ("family", "networkMode", "requiresCompatibilities", "cpu", "executionRoleArn", "containerDefinitions")
+            kept = (
+                "family",
+                "networkMode",
+                "requiresCompatibilities",
+                "cpu",
+                "executionRoleArn",
+                "containerDefinitions",
+            )
             same = {name: definition[name] for name in kept if name in definition}
             another = ecs.register_task_definition(**same, memory="1024")["taskDefinition"]["taskDefinitionArn"]
             ecs.update_service(cluster=cluster, service=service, taskDefinition=another)

@@ -73,7 +73,9 @@ def of_tier(name: str) -> Tags:
 
 def tier(name: str, number: int) -> Specs:
     """A tier with a tenant, as every other but for its name and its block."""
-    spec = with_group(changed(WHOLE, tier=name, downstreams=[specs.BIDDER]), vpc=specs.made_vpc(f"10.{60 + number}.0.0/16"))
+    spec = with_group(
+        changed(WHOLE, tier=name, downstreams=[specs.BIDDER]), vpc=specs.made_vpc(f"10.{60 + number}.0.0/16")
+    )
     tenant = changed(specs.service("acme"), tier=name)
     return {f"tiers/{name}": spec, f"tenants/{name}": tenant}
 
@@ -133,7 +135,9 @@ def log_group_arn(name: str) -> str:
 def _changes() -> Iterator[Attempt]:
     """Changes and deletions of each kind of thing."""
 
-    def of(service: str, action: str, call: str, parameters: Callable[[Things, Things], dict[str, Any]], **more: Any) -> Attempt:
+    def of(
+        service: str, action: str, call: str, parameters: Callable[[Things, Things], dict[str, Any]], **more: Any
+    ) -> Attempt:
         prefix = {"elbv2": "elasticloadbalancing"}.get(service, service)
 
         def send(clients: Clients, things: Things, own: Things) -> Any:
@@ -144,7 +148,11 @@ def _changes() -> Iterator[Attempt]:
     def ec2(action: str, call: str, parameters: Callable[[Things, Things], dict[str, Any]]) -> Attempt:
         return of("ec2", action, call, parameters)
 
-    yield ec2("ModifyVpcAttribute", "modify_vpc_attribute", lambda t, _: {"VpcId": t["vpc"], "EnableDnsSupport": {"Value": True}})
+    yield ec2(
+        "ModifyVpcAttribute",
+        "modify_vpc_attribute",
+        lambda t, _: {"VpcId": t["vpc"], "EnableDnsSupport": {"Value": True}},
+    )
     yield ec2("DeleteVpc", "delete_vpc", lambda t, _: {"VpcId": t["vpc"]})
     yield ec2(
         "ModifySubnetAttribute",
@@ -156,14 +164,20 @@ def _changes() -> Iterator[Attempt]:
         group = {"IpPermissions": SSH}
         for verb in ("authorize", "revoke"):
             action = f"{verb.title()}SecurityGroup{way.title()}"
-            yield ec2(action, f"{verb}_security_group_{way}", lambda t, _, g=group: {"GroupId": t["security-group"], **g})
+            yield ec2(
+                action, f"{verb}_security_group_{way}", lambda t, _, g=group: {"GroupId": t["security-group"], **g}
+            )
     yield ec2("DeleteSecurityGroup", "delete_security_group", lambda t, _: {"GroupId": t["security-group"]})
     route = {"DestinationCidrBlock": ROUTE}
     yield ec2(
-        "CreateRoute", "create_route", lambda t, o: {"RouteTableId": t["route-table"], "GatewayId": o["internet-gateway"], **route}
+        "CreateRoute",
+        "create_route",
+        lambda t, o: {"RouteTableId": t["route-table"], "GatewayId": o["internet-gateway"], **route},
     )
     yield ec2(
-        "ReplaceRoute", "replace_route", lambda t, o: {"RouteTableId": t["route-table"], "GatewayId": o["internet-gateway"], **route}
+        "ReplaceRoute",
+        "replace_route",
+        lambda t, o: {"RouteTableId": t["route-table"], "GatewayId": o["internet-gateway"], **route},
     )
     yield ec2("DeleteRoute", "delete_route", lambda t, _: {"RouteTableId": t["route-table"], **route})
     yield ec2("DeleteRouteTable", "delete_route_table", lambda t, _: {"RouteTableId": t["route-table"]})
@@ -172,15 +186,22 @@ def _changes() -> Iterator[Attempt]:
         ("AttachInternetGateway", "attach_internet_gateway", ("internet-gateway", "vpc")),
         ("DetachInternetGateway", "detach_internet_gateway", ("internet-gateway", "vpc")),
     ):
-        names = {"route-table": "RouteTableId", "subnet": "SubnetId", "internet-gateway": "InternetGatewayId", "vpc": "VpcId"}
+        names = {
+            "route-table": "RouteTableId",
+            "subnet": "SubnetId",
+            "internet-gateway": "InternetGatewayId",
+            "vpc": "VpcId",
+        }
         # Either of the two may be the other's.
         for foreign, ours in (pair, pair[::-1]):
-            yield ec2(
-                action, call, lambda t, o, f=foreign, u=ours, n=names: {n[f]: t[f], n[u]: o[u]}
-            )
-    yield ec2("DeleteInternetGateway", "delete_internet_gateway", lambda t, _: {"InternetGatewayId": t["internet-gateway"]})
+            yield ec2(action, call, lambda t, o, f=foreign, u=ours, n=names: {n[f]: t[f], n[u]: o[u]})
     yield ec2(
-        "ModifyVpcEndpoint", "modify_vpc_endpoint", lambda t, _: {"VpcEndpointId": t["vpc-endpoint"], "ResetPolicy": True}
+        "DeleteInternetGateway", "delete_internet_gateway", lambda t, _: {"InternetGatewayId": t["internet-gateway"]}
+    )
+    yield ec2(
+        "ModifyVpcEndpoint",
+        "modify_vpc_endpoint",
+        lambda t, _: {"VpcEndpointId": t["vpc-endpoint"], "ResetPolicy": True},
     )
     yield ec2(
         "ModifyVpcEndpoint",
@@ -200,23 +221,36 @@ def _changes() -> Iterator[Attempt]:
     yield elb(
         "ModifyLoadBalancerAttributes",
         "modify_load_balancer_attributes",
-        lambda t, _: {"LoadBalancerArn": t["load-balancer"], "Attributes": [{"Key": "idle_timeout.timeout_seconds", "Value": "61"}]},
+        lambda t, _: {
+            "LoadBalancerArn": t["load-balancer"],
+            "Attributes": [{"Key": "idle_timeout.timeout_seconds", "Value": "61"}],
+        },
     )
     yield elb(
         "SetSecurityGroups",
         "set_security_groups",
         lambda t, o: {"LoadBalancerArn": t["load-balancer"], "SecurityGroups": [o["security-group"]]},
     )
-    yield elb("SetSubnets", "set_subnets", lambda t, o: {"LoadBalancerArn": t["load-balancer"], "Subnets": [o["subnet"]]})
+    yield elb(
+        "SetSubnets", "set_subnets", lambda t, o: {"LoadBalancerArn": t["load-balancer"], "Subnets": [o["subnet"]]}
+    )
     yield elb("DeleteLoadBalancer", "delete_load_balancer", lambda t, _: {"LoadBalancerArn": t["load-balancer"]})
-    yield elb("ModifyListener", "modify_listener", lambda t, _: {"ListenerArn": t["listener"], "DefaultActions": UNAVAILABLE})
+    yield elb(
+        "ModifyListener", "modify_listener", lambda t, _: {"ListenerArn": t["listener"], "DefaultActions": UNAVAILABLE}
+    )
     yield elb("DeleteListener", "delete_listener", lambda t, _: {"ListenerArn": t["listener"]})
     yield elb("ModifyRule", "modify_rule", lambda t, _: {"RuleArn": t["rule"], "Actions": UNAVAILABLE})
     yield elb("DeleteRule", "delete_rule", lambda t, _: {"RuleArn": t["rule"]})
     yield elb(
-        "SetRulePriorities", "set_rule_priorities", lambda t, _: {"RulePriorities": [{"RuleArn": t["rule"], "Priority": 44_000}]}
+        "SetRulePriorities",
+        "set_rule_priorities",
+        lambda t, _: {"RulePriorities": [{"RuleArn": t["rule"], "Priority": 44_000}]},
     )
-    yield elb("ModifyTargetGroup", "modify_target_group", lambda t, _: {"TargetGroupArn": t["target-group"], "HealthCheckPath": "/x"})
+    yield elb(
+        "ModifyTargetGroup",
+        "modify_target_group",
+        lambda t, _: {"TargetGroupArn": t["target-group"], "HealthCheckPath": "/x"},
+    )
     yield elb(
         "ModifyTargetGroupAttributes",
         "modify_target_group_attributes",
@@ -248,14 +282,37 @@ def _changes() -> Iterator[Attempt]:
         "put_cluster_capacity_providers",
         lambda t, _: {"cluster": t["cluster"], "capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": []},
     )
-    yield of("ecs", "UpdateClusterSettings", "update_cluster_settings", lambda t, _: {"cluster": t["cluster"], "settings": INSIGHTS})
-    yield of("ecs", "DeleteCluster", "delete_cluster", lambda t, _: {"cluster": t["cluster"]})
-    yield of("ecs", "UpdateService", "update_service", lambda t, _: {"cluster": t["cluster"], "service": t["service"], "desiredCount": 2})
-    yield of("ecs", "DeleteService", "delete_service", lambda t, _: {"cluster": t["cluster"], "service": t["service"], "force": True})
     yield of(
-        "ecs", "DeregisterTaskDefinition", "deregister_task_definition", lambda t, _: {"taskDefinition": t["task-definition"]}
+        "ecs",
+        "UpdateClusterSettings",
+        "update_cluster_settings",
+        lambda t, _: {"cluster": t["cluster"], "settings": INSIGHTS},
     )
-    yield of("logs", "PutRetentionPolicy", "put_retention_policy", lambda t, _: {"logGroupName": t["log-group"], "retentionInDays": 1})
+    yield of("ecs", "DeleteCluster", "delete_cluster", lambda t, _: {"cluster": t["cluster"]})
+    yield of(
+        "ecs",
+        "UpdateService",
+        "update_service",
+        lambda t, _: {"cluster": t["cluster"], "service": t["service"], "desiredCount": 2},
+    )
+    yield of(
+        "ecs",
+        "DeleteService",
+        "delete_service",
+        lambda t, _: {"cluster": t["cluster"], "service": t["service"], "force": True},
+    )
+    yield of(
+        "ecs",
+        "DeregisterTaskDefinition",
+        "deregister_task_definition",
+        lambda t, _: {"taskDefinition": t["task-definition"]},
+    )
+    yield of(
+        "logs",
+        "PutRetentionPolicy",
+        "put_retention_policy",
+        lambda t, _: {"logGroupName": t["log-group"], "retentionInDays": 1},
+    )
     yield of("logs", "DeleteLogGroup", "delete_log_group", lambda t, _: {"logGroupName": t["log-group"]})
 
 
@@ -282,7 +339,9 @@ def _taggings(tags: Tags, what: str, **more: Any) -> Iterator[Attempt]:
         )
     for kind in ECS_KINDS:
         yield tagging(
-            kind, "ecs:TagResource", lambda c, t, _, k=kind: c("ecs").tag_resource(resourceArn=t[k], tags=lower_case(tags))
+            kind,
+            "ecs:TagResource",
+            lambda c, t, _, k=kind: c("ecs").tag_resource(resourceArn=t[k], tags=lower_case(tags)),
         )
     yield tagging("role", "iam:TagRole", lambda c, t, _: c("iam").tag_role(RoleName=t["role"], Tags=key_value(tags)))
     yield tagging(
@@ -299,13 +358,19 @@ def _untaggings() -> Iterator[Attempt]:
     def untagging(kind: str, action: str, send: Try) -> Attempt:
         return Attempt(f"{action} of it ({kind})", action, send, is_tierctls=False)
 
-    yield untagging("vpc", "ec2:DeleteTags", lambda c, t, _: c("ec2").delete_tags(Resources=[t["vpc"]], Tags=[{"Key": name}]))
+    yield untagging(
+        "vpc", "ec2:DeleteTags", lambda c, t, _: c("ec2").delete_tags(Resources=[t["vpc"]], Tags=[{"Key": name}])
+    )
     yield untagging(
         "load-balancer",
         "elasticloadbalancing:RemoveTags",
         lambda c, t, _: c("elbv2").remove_tags(ResourceArns=[t["load-balancer"]], TagKeys=[name]),
     )
-    yield untagging("cluster", "ecs:UntagResource", lambda c, t, _: c("ecs").untag_resource(resourceArn=t["cluster"], tagKeys=[name]))
+    yield untagging(
+        "cluster",
+        "ecs:UntagResource",
+        lambda c, t, _: c("ecs").untag_resource(resourceArn=t["cluster"], tagKeys=[name]),
+    )
     yield untagging("role", "iam:UntagRole", lambda c, t, _: c("iam").untag_role(RoleName=t["role"], TagKeys=[name]))
     yield untagging(
         "log-group",
@@ -318,7 +383,7 @@ def _untaggings() -> Iterator[Attempt]:
 
 
 def _creations(tags: Tags, named: str) -> Iterator[Attempt]:
-    """Something of each kind with these tags, in or on a thing of an owner where it is made in one, and of a tier's name."""
+    """Something of each kind with these tags and named after a tier; in or on a thing of an owner, if it is made in one."""
     container = {"name": "x", "image": "x:1"}
     fargate = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
 
@@ -345,8 +410,13 @@ def _creations(tags: Tags, named: str) -> Iterator[Attempt]:
         "CreateVpcEndpoint",
         "create_vpc_endpoint",
         "vpc-endpoint",
-        lambda t: {"VpcId": t["vpc"], "ServiceName": specs.SERVICE, "VpcEndpointType": "Interface", "SubnetIds": [t["subnet"]],
-                   "SecurityGroupIds": [t["security-group"]]},
+        lambda t: {
+            "VpcId": t["vpc"],
+            "ServiceName": specs.SERVICE,
+            "VpcEndpointType": "Interface",
+            "SubnetIds": [t["subnet"]],
+            "SecurityGroupIds": [t["security-group"]],
+        },
     )
     marked: dict[str, Any] = {"Tags": key_value(tags)} if tags else {}
     yield creation(
@@ -404,8 +474,13 @@ def _creations(tags: Tags, named: str) -> Iterator[Attempt]:
 #: What a creation is in or on, where it is in something: the others are the same whoever's that is.
 MADE_IN = frozenset(
     {
-        "ec2:CreateSubnet", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint",
-        "elasticloadbalancing:CreateListener", "elasticloadbalancing:CreateRule", "ecs:CreateService",
+        "ec2:CreateSubnet",
+        "ec2:CreateRouteTable",
+        "ec2:CreateSecurityGroup",
+        "ec2:CreateVpcEndpoint",
+        "elasticloadbalancing:CreateListener",
+        "elasticloadbalancing:CreateRule",
+        "ecs:CreateService",
     }
 )
 #: What has a name that says whose it is.
@@ -442,8 +517,12 @@ class Expectation:
 
 #: What IAM cannot narrow any further, by owner and action: so it is allowed.
 LIMITS: dict[tuple[str, str], str] = {
-    **{(owner, "elasticloadbalancing:SetRulePriorities"): "it knows no condition key" for owner in (TWO, ALIKE, THEIRS)},
-    **{(owner, "ecs:DeregisterTaskDefinition"): "it knows neither resources nor tags" for owner in (TWO, ALIKE, THEIRS)},
+    **{
+        (owner, "elasticloadbalancing:SetRulePriorities"): "it knows no condition key" for owner in (TWO, ALIKE, THEIRS)
+    },
+    **{
+        (owner, "ecs:DeregisterTaskDefinition"): "it knows neither resources nor tags" for owner in (TWO, ALIKE, THEIRS)
+    },
 }
 
 
@@ -463,7 +542,9 @@ def expectations() -> list[Expectation]:
         found += [Expectation(one, owner, True) for one in _creations(mine, ONE) if one.action in MADE_IN]
     for owner in (TWO, ALIKE):
         found += [
-            Expectation(one, ONE, (owner, one.action) not in LIMITS) for one in _creations(mine, owner) if one.action in NAMED
+            Expectation(one, ONE, (owner, one.action) not in LIMITS)
+            for one in _creations(mine, owner)
+            if one.action in NAMED
         ]
     return found
 

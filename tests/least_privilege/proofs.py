@@ -14,7 +14,7 @@ from convergence.trial import SetUpFailed, Trial, said
 from . import roles
 from .documents import Cut, Document, actions, cuts, form, length
 from .scenarios import Scenario
-from .stage import Ended, Stage, World, claimed
+from .stage import Ended, Left, Stage, World, claimed
 
 #: What a command that is not allowed something ends with.
 FAILED = (1, 3)
@@ -62,7 +62,7 @@ class Shown:
             stage
             for stage in self.stages
             if stage.scenario.id in self.ended
-            and cut.action in self.ended[stage.scenario.id].used
+            and cut.action in self.ended[stage.scenario.id].actions
             and cut.is_in(stage.document)
         ]
 
@@ -89,15 +89,7 @@ def enough(world: World, command: str, scenarios: Iterable[Scenario], jobs: int)
         with stage.on(stage.document) as bed:
             ended = stage.run(bed)
             stage.as_expected(trial, bed, ended)
-        if scenario.is_alone:
-            of_any = world.document(command, scenario.specs, None)
-            trial.problems += form(of_any)
-            with stage.on(of_any) as bed:
-                again = stage.run(bed)
-                stage.as_expected(trial, bed, again)
-        if trial.problems:
-            trial.problems += [f"{action} is missing" for action in stage.lacks()]
-        return stage, ended, [f"{scenario.id}: {said(trial)}"] if trial.problems else []
+        return stage, ended, _said(stage, trial)
 
     with ThreadPoolExecutor(jobs) as pool:
         for stage, ended, problems in pool.map(tried, [one for one in scenarios if one.part == command]):
@@ -105,11 +97,45 @@ def enough(world: World, command: str, scenarios: Iterable[Scenario], jobs: int)
             if stage is not None and ended is not None:
                 shown.stages.append(stage)
                 shown.ended[stage.scenario.id] = ended
-    alone = [stage for stage in shown.stages if stage.scenario.is_alone]
-    if alone:
-        of_any = world.document(command, alone[0].scenario.specs, None)
-        shown.lengths = length(alone[0].document), length(of_any)
+    _of_any_tier(world, shown, jobs)
     return shown
+
+
+def _of_any_tier(world: World, shown: Shown, jobs: int) -> None:
+    """The same with the document for any tier, which is not for networks of others.
+
+    Where it has to be quick, only until every action has been asked for with every kind of resource.
+    """
+    alone = [stage for stage in shown.stages if stage.scenario.is_alone]
+    if not alone:
+        return
+    document = world.document(shown.command, alone[0].scenario.specs, None)
+    shown.problems += [f"{shown.command} of any tier: {text}" for text in form(document)]
+    shown.lengths = length(alone[0].document), length(document)
+    asked: set[tuple[str, str]] = set()
+    chosen = []
+    for stage in sorted(alone, key=lambda one: (-len(shown.ended[one.scenario.id].used), one.scenario.id)):
+        used = shown.ended[stage.scenario.id].used
+        if not world.is_quick or used - asked:
+            chosen.append(stage)
+        asked |= used
+
+    def tried(stage: Stage) -> list[str]:
+        trial = Trial()
+        with stage.on(document) as bed:
+            stage.as_expected(trial, bed, stage.run(bed))
+        return [f"of any tier: {text}" for text in _said(stage, trial)]
+
+    with ThreadPoolExecutor(jobs) as pool:
+        for problems in pool.map(tried, chosen):
+            shown.problems += problems
+
+
+def _said(stage: Stage, trial: Trial) -> list[str]:
+    """What was wrong, with what the document lacks."""
+    if trial.problems:
+        trial.problems += [f"{action} is missing" for action in stage.lacks()]
+    return [f"{stage.scenario.id}: {said(trial)}"] if trial.problems else []
 
 
 def needed(shown: Shown, chosen: Iterable[Cut], jobs: int) -> None:
@@ -128,7 +154,11 @@ def _without(shown: Shown, cut: Cut) -> list[str]:
     # Not every user needs it: where it is in several statements another may do, and some refusals are got around.
     results: list[Result] = []
     for stage in users:
-        results.append(carry_out(Case(shown.command, stage.scenario.name, str(cut), lambda trial, on=stage: _fails(on, cut, trial))))
+        results.append(
+            carry_out(
+                Case(shown.command, stage.scenario.name, str(cut), lambda trial, on=stage: _fails(on, cut, trial))
+            )
+        )
         if results[-1].converged:
             return []
         if results[-1].problems != [IDLE]:
@@ -156,15 +186,17 @@ def _fails(stage: Stage, cut: Cut, trial: Trial) -> None:
         if cut.action not in run.words:
             trial.problems.append(f"it does not say that {cut.action} is not allowed")
         stage.harmless(trial, bed)
-        trial.problems += untrue(ended)
-        if not stage.scenario.reads:
+        # A run that wrote nothing has left all as it was for the proof before this one.
+        if ended.writes or claimed(run):
+            trial.problems += untrue(ended, stage.left(bed))
             roles.allow(bed, stage.document)
             stage.as_expected(trial, bed, stage.run(bed))
 
 
-def untrue(ended: Ended) -> Iterator[str]:
+def untrue(ended: Ended, left: Left) -> Iterator[str]:
     """What a run says to have done, and a plan still has to do; but a revision that nothing runs yet is made again."""
     for identity, action in claimed(ended.run):
         is_again = identity[3] == "task_definition"
-        if not is_again and ended.remaining.get(identity) in UNDONE.get(action, ()):
-            yield f"it says {action} of {' '.join(identity)} is done, and a plan has it still to {ended.remaining[identity]}"
+        if not is_again and left.changes.get(identity) in UNDONE.get(action, ()):
+            name, still = " ".join(identity), left.changes[identity]
+            yield f"it says {action} of {name} is done, and a plan has it still to {still}"

@@ -21,7 +21,9 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
 USER = "pipeline"
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}],
+    "Statement": [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+    ],
 }
 ENTER: Document = {
     "Version": "2012-10-17",
@@ -44,7 +46,9 @@ def make(bed: Bed) -> dict[str, str]:
 def allow(bed: Bed, *documents: Document) -> None:
     """From now on the role may do what these documents say, as many as the ones before, and nothing else."""
     for number, document in enumerate(documents):
-        client(bed, "iam").put_role_policy(RoleName=ROLE, PolicyName=f"tierctl-{number}", PolicyDocument=json.dumps(document))
+        client(bed, "iam").put_role_policy(
+            RoleName=ROLE, PolicyName=f"tierctl-{number}", PolicyDocument=json.dumps(document)
+        )
 
 
 def entered(bed: Bed, environment: dict[str, str]) -> Callable[[str], Any]:

@@ -37,7 +37,7 @@ from . import meanwhile
 
 PLAN = ("plan", "--format", "json")
 #: Where something is never going to go.
-BRIEFLY = ("--timeout", "5s")
+BRIEFLY = ("--timeout", "3s")
 #: Containers are watched, which others can switch off.
 INSIGHTS = changed(PLAIN, monitoring__container_insights="enhanced")
 
@@ -62,10 +62,10 @@ class Scenario(Disturbed):
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """The command, so that it says what it has done in a form that can be looked through, and does not wait for long."""
+        """The command, so that what it has done can be looked through, and it does not wait for long."""
         if self.reads:
             return self.command
-        waits = () if "--timeout" in self.command else ("--timeout", "60s")
+        waits = () if "--timeout" in self.command else ("--timeout", "20s")
         return (*self.command, *waits, "--format", "json")
 
 
@@ -89,6 +89,7 @@ def _reading() -> list[Scenario]:
     guest: Specs = {TIER: GUEST, "tenants/acme": ACME}
 
     tuned: Specs = {TIER: INSIGHTS, "tenants/acme": CHANGED_ACME}
+
     def reads(name: str, command: tuple[str, ...], now: Specs, before: Specs, **more: Any) -> Scenario:
         return Scenario("plan", name, command, now, before, reads=True, settles=False, **more)
 
@@ -112,7 +113,9 @@ def _reading() -> list[Scenario]:
 def _applying() -> list[Scenario]:
     before: Specs = {TIER: WHOLE}
     bare = with_group(specs.tier([], egress=[], roles={"execution": {}}), load_balancer=specs.INTERNET)
-    bounded = changed(WHOLE, roles__task__permissions_boundary=specs.POWER_USER, roles__execution__permissions_boundary=None)
+    bounded = changed(
+        WHOLE, roles__task__permissions_boundary=specs.POWER_USER, roles__execution__permissions_boundary=None
+    )
     wider = with_group(PLAIN, vpc=_zones("a", "b", "c"))
     one_retired = changed(PLAIN)
     other_group = {**PLAIN["cells"][0]["infra_groups"][0], "name": "ig-2", "vpc": specs.made_vpc("10.22.0.0/16")}
@@ -201,7 +204,12 @@ def _kept_by_others(part: str, command: tuple[str, ...], now: Specs, before: Spe
         return Scenario(part, name, command, now, before, code=code, settles=False, others=others, tells=tells)
 
     return [
-        kept("service-of-theirs", 3, meanwhile.a_service_was_added, {"ecs:ListServices": f"not this tenant's: {meanwhile.STRAY}"}),
+        kept(
+            "service-of-theirs",
+            3,
+            meanwhile.a_service_was_added,
+            {"ecs:ListServices": f"not this tenant's: {meanwhile.STRAY}"},
+        ),
         kept("task-of-theirs", 1, meanwhile.a_task_was_started, {"ecs:ListTasks": "tasks still run in it"}),
     ]
 
@@ -224,14 +232,23 @@ def _leaving() -> list[Scenario]:
             settles=False,
             tells=STILL_USED,
         ),
-        Scenario("destroy", "after-much-change", DESTROY, {TIER: CHANGED_TIER}, {TIER: CHANGED_TIER}, {TIER: retired(CHANGED_TIER)}),
+        Scenario(
+            "destroy",
+            "after-much-change",
+            DESTROY,
+            {TIER: CHANGED_TIER},
+            {TIER: CHANGED_TIER},
+            {TIER: retired(CHANGED_TIER)},
+        ),
     ]
 
 
 def scenarios() -> list[Scenario]:
     """All, by command."""
     before = [_as_before(one) for one in all_scenarios()]
-    return sorted([*before, *_reading(), *_applying(), *_onboarding(), *_leaving()], key=lambda one: _ORDER.index(one.part))
+    return sorted(
+        [*before, *_reading(), *_applying(), *_onboarding(), *_leaving()], key=lambda one: _ORDER.index(one.part)
+    )
 
 
 _ORDER = ("plan", "apply", "onboard", "offboard", "destroy")

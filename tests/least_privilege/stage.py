@@ -13,50 +13,59 @@ from typing import Any
 from convergence import checks, foreign, specs
 from convergence.bed import Bed
 from convergence.program import Project, Run, Specs, plan_of
-from convergence.scenarios import APPLY, ONBOARD
+from convergence.scenarios import APPLY, ONBOARD, TIER
 from convergence.trial import Ground, SetUpFailed, Trial, must
 
 from . import roles
 from .documents import ANYTHING, Document, actions, printed
-from .scenarios import PLAN, TIER, Scenario
+from .scenarios import PLAN, Scenario
 
 #: AWS's rates are not what this is about.
 FAST = {"TIERCTL_API_TIME_SCALE": "1000"}
 #: What a plan says that is about the account, and not about the run.
 OF_THE_ACCOUNT = ("summary", "changes", "unclaimed")
 
-Remaining = dict[tuple[str, ...], str]
+Identity = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended, and what an administrator's plan says after it."""
+    """How a command ended."""
 
     run: Run
-    plan: dict[str, Any]
-    #: Each action that was asked for, with one of the resources.
-    used: dict[str, str]
+    #: Each action that was asked for, with a kind of resource.
+    used: frozenset[tuple[str, str]]
     requests: int
+    writes: int
 
     @property
-    def remaining(self) -> Remaining:
-        return {_identity(change): change["action"] for change in self.plan["changes"]}
+    def actions(self) -> frozenset[str]:
+        return frozenset(action for action, _ in self.used)
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What an administrator's run leaves to do, and what it says if it is a plan."""
+class Left:
+    """What an administrator's plan says that is to be done, and what no spec names."""
 
-    remaining: Remaining = field(default_factory=dict)
-    unclaimed: list[Any] = field(default_factory=list)
-    said: dict[str, Any] | None = None
+    changes: dict[Identity, str] = field(default_factory=dict)
+    unclaimed: list[Identity] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        words = [f"{action} {' '.join(identity)}" for identity, action in self.changes.items()]
+        words += [f"unclaimed {' '.join(identity)}" for identity in self.unclaimed]
+        return ", ".join(words) or "nothing"
 
 
-def _identity(thing: dict[str, Any]) -> tuple[str, ...]:
+def _identity(thing: dict[str, Any]) -> Identity:
     return tuple(str(thing[name]) for name in ("cell", "infra_group", "tenant", "kind", "name"))
 
 
-def claimed(run: Run) -> list[tuple[tuple[str, ...], str]]:
+def _kind(arn: str) -> str:
+    """A resource's type, as the ARN has it: `vpc`, `listener-rule`, `log-group`."""
+    return arn.split(":", 5)[-1].replace(":", "/").split("/")[0]
+
+
+def claimed(run: Run) -> list[tuple[Identity, str]]:
     """What a run says that it has done: things, and what was done to them."""
     try:
         outcome = json.loads(run.stdout)
@@ -131,7 +140,8 @@ class Stage:
             self._set_up()
             self.document = world.document(scenario.part, scenario.specs, scenario.specs[TIER]["tier"])
             is_certain = world.is_quick and scenario.settles
-            self.expected = Expected() if is_certain else self._administrators()
+            #: What an administrator's run leaves to do, and what it says if it is a plan.
+            self.expected, self.said = (Left(), None) if is_certain else self._administrators()
         except BaseException:
             self.bed.close()
             raise
@@ -146,18 +156,17 @@ class Stage:
         self.theirs = _theirs(self.bed)
         self.bed.control(settings={"enforce_policies": True}, reset_counters=True)
 
-    def _administrators(self) -> Expected:
+    def _administrators(self) -> tuple[Left, dict[str, Any] | None]:
         trial = Trial()
         with self.bed.copy() as bed, self.world.administrator(bed, self.scenario.specs) as project:
             run = project.run(*self.scenario.arguments)
             trial.did(run, checks.ended(run, self.scenario.code))
-            ended = self._ended(bed, run)
-            if self.scenario.settles and (ended.plan["changes"] or ended.plan["unclaimed"]):
-                trial.problems.append(f"the plan is not empty: {ended.plan['changes']} {ended.plan['unclaimed']}")
+            left = self.left(bed)
+        if self.scenario.settles and left != Left():
+            trial.problems.append(f"an administrator's run leaves {left}")
         if trial.problems:
             raise SetUpFailed(trial)
-        said = plan_of(run) if self.scenario.command == PLAN else None
-        return Expected(ended.remaining, ended.plan["unclaimed"], said)
+        return left, plan_of(run) if self.scenario.command == PLAN else None
 
     @contextmanager
     def on(self, document: Document) -> Iterator[Bed]:
@@ -170,37 +179,45 @@ class Stage:
         """The command with the role as it is."""
         bed.control(reset_counters=True)
         with self.world.limited(bed, self.scenario.specs) as project:
-            return self._ended(bed, project.run(*self.scenario.arguments))
-
-    def _ended(self, bed: Bed, run: Run) -> Ended:
+            run = project.run(*self.scenario.arguments)
         requests = bed.requests()
-        used = {pair["action"]: pair["resource"] for one in requests for pair in one.get("authorized") or []}
-        after = self.scenario.after or self.scenario.specs
-        with self.world.administrator(bed, after) as project:
+        pairs = [pair for one in requests for pair in one.get("authorized") or [] if pair["action"] != "sts:AssumeRole"]
+        used = frozenset((pair["action"], _kind(pair["resource"])) for pair in pairs)
+        return Ended(run, used, len(requests), sum(bool(one["write"]) for one in requests))
+
+    def left(self, bed: Bed) -> Left:
+        """By a plan of an administrator; one that only reads leaves all as it is."""
+        if self.scenario.reads:
+            return Left()
+        with self.world.administrator(bed, self.scenario.after or self.scenario.specs) as project:
             plan = plan_of(project.run(*PLAN))
-        return Ended(run, {name: plan.get(name) for name in OF_THE_ACCOUNT}, used, len(requests))
+        changes = {_identity(change): change["action"] for change in plan["changes"]}
+        return Left(changes, [_identity(one) for one in plan["unclaimed"]])
 
     def as_expected(self, trial: Trial, bed: Bed, ended: Ended) -> None:
         """It ended as for an administrator, and left as little to do."""
         trial.did(ended.run, checks.ended(ended.run, self.scenario.code))
         self.harmless(trial, bed)
-        if ended.remaining != self.expected.remaining or ended.plan["unclaimed"] != self.expected.unclaimed:
-            words = [f"{action} {' '.join(identity)}" for identity, action in ended.remaining.items()]
-            words += [f"unclaimed {' '.join(_identity(one))}" for one in ended.plan["unclaimed"]]
-            trial.problems.append(f"a plan of an administrator finds: {', '.join(words) or 'nothing'}")
+        if self.scenario.reads and ended.writes:
+            trial.problems.append("it wrote")
+        left = self.left(bed)
+        if left != self.expected:
+            trial.problems.append(f"it leaves {left}, and an administrator's run {self.expected}")
         for action, text in self.scenario.tells.items():
             if text not in ended.run.words:
                 trial.problems.append(f"it does not say {text!r}, for which it has {action}")
-        if self.expected.said is not None:
+        if self.said is not None:
             said = plan_of(ended.run)
             for name in OF_THE_ACCOUNT:
-                if said.get(name) != self.expected.said.get(name):
-                    trial.problems.append(f"{name}: an administrator's plan says {self.expected.said.get(name)}, not {said.get(name)}")
+                if said.get(name) != self.said.get(name):
+                    trial.problems.append(
+                        f"{name}: an administrator's plan says {self.said.get(name)}, not {said.get(name)}"
+                    )
 
     def lacks(self) -> list[str]:
         """The actions that the command asks for where it may do anything, and its document does not have."""
         with self.on(ANYTHING) as bed:
-            return sorted(set(self.run(bed).used) - set(actions(self.document)) - {"sts:AssumeRole"})
+            return sorted(self.run(bed).actions - set(actions(self.document)) - {"sts:GetCallerIdentity"})
 
     def harmless(self, trial: Trial, bed: Bed) -> None:
         """What is not ours is as it was, and the bed itself is well."""
@@ -211,4 +228,6 @@ class Stage:
 def _theirs(bed: Bed) -> dict[str, list[str]]:
     """Others' things, as `foreign.things` has them: what has none of our tags and is named as theirs."""
     found = foreign.things(roles.without_role(bed.dump()))
-    return {kind: [text for text in texts if "theirs" in text and "tierctl:" not in text] for kind, texts in found.items()}
+    return {
+        kind: [text for text in texts if "theirs" in text and "tierctl:" not in text] for kind, texts in found.items()
+    }

@@ -27,7 +27,11 @@ def as_text(found: Iterable[Shown]) -> str:
     shown = [HEAD, *rows(found)]
     widths = [max(len(row[column]) for row in shown) for column in range(len(HEAD))]
     return "\n".join(
-        "  " + "  ".join(cell.ljust(width) if not column else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        "  "
+        + "  ".join(
+            cell.ljust(width) if not column else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in shown
     )
 

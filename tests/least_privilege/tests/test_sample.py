@@ -1,4 +1,4 @@
-"""Of the proof what is quick: that documents are enough and keep tiers apart wholly, that nothing is in excess of a sample."""
+"""The quick part: that documents are enough and keep tiers apart, and of a sample of actions that they are needed."""
 
 from __future__ import annotations
 
