@@ -383,7 +383,7 @@ def _untaggings() -> Iterator[Attempt]:
 
 
 def _creations(tags: Tags, named: str) -> Iterator[Attempt]:
-    """Something of each kind with these tags and named after a tier; in or on a thing of an owner, if it is made in one."""
+    """Something of each kind with these tags, named after a tier; what is made in something, in an owner's."""
     container = {"name": "x", "image": "x:1"}
     fargate = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from least_privilege.documents import COMMANDS, Cut
+from least_privilege.documents import COMMANDS
 from least_privilege.other_tier import apart
 from least_privilege.proofs import enough, needed
 from least_privilege.scenarios import scenarios
@@ -34,15 +34,3 @@ def test_a_document_is_enough_and_needed(world: World, command: str) -> None:
 def test_a_tier_cannot_take_what_is_another_tiers(world: World) -> None:
     problems = apart(world)
     assert not problems, "\n".join(problems)
-
-
-def test_a_cut_leaves_all_else() -> None:
-    document = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Sid": "A", "Effect": "Allow", "Action": ["x:One", "x:Two"], "Resource": "*"},
-            {"Sid": "B", "Effect": "Allow", "Action": "x:One", "Resource": "*"},
-        ],
-    }
-    assert [one["Action"] for one in Cut("x:One").of(document)["Statement"]] == [["x:Two"]]
-    assert [one["Action"] for one in Cut("x:One", "A").of(document)["Statement"]] == [["x:Two"], ["x:One"]]
