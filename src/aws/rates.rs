@@ -116,15 +116,11 @@ mod tests {
     /// Whatever tierctl asks of a service that publishes rates is in the table; the document lists every action.
     #[test]
     fn every_action_that_we_send_is_in_the_table() {
-        let document = include_str!("../../docs/permissions.md");
-        let actions = document
-            .lines()
-            .filter_map(|line| line.split_once(':'))
-            .filter(|(service, action)| !service.contains(' ') && !action.is_empty());
+        let actions = crate::permissions::actions().into_iter().filter_map(|action| action.split_once(':'));
         let mut known = 0;
         for (service, action) in actions {
             match service {
-                "iam" | "logs" | "application-autoscaling" => assert!(of(service, action).is_empty(), "{service}:{action}"),
+                "iam" | "logs" | "application-autoscaling" | "route53" => assert!(of(service, action).is_empty(), "{service}:{action}"),
                 _ => {
                     assert!(!of(service, action).is_empty(), "{service}:{action} is not paced");
                     known += 1;

@@ -294,8 +294,8 @@ fn tier_rows() -> Vec<Row> {
         plain("not retired", "/retired", Value::Null, json!(false)),
         plain("a cell not retired", "/cells/0/retired", Value::Null, json!(false)),
         plain("an infra group not retired", "/cells/0/infra_groups/0/retired", Value::Null, json!(false)),
-        plain("protected", "/protect", Value::Null, json!(true)),
-        plain("an infra group protected", "/cells/0/infra_groups/0/protect", Value::Null, json!(true)),
+        plain("not protected", "/protect", Value::Null, json!(false)),
+        plain("an infra group not protected", "/cells/0/infra_groups/0/protect", Value::Null, json!(false)),
         // Tags
         secure("tags", "/tags", json!({ "team": "ads" }), json!({ "team": "web", "cost-center": "12" }))
             .plans(tagged().into_iter().flat_map(|thing| ["team", "cost-center"].map(|tag| format!("update {thing} tags.{tag}"))))
@@ -427,7 +427,7 @@ fn tenant_rows() -> Vec<Row> {
     let fleet = |name, at, from, to| row(name, "tenants/fleet", at, from, to);
     let check = |check: Value| json!({ "name": "proxy", "image": "registry.example.com/proxy:1.0", "health_check": check });
     vec![
-        first("protected", "/protect", Value::Null, json!(true)),
+        first("not protected", "/protect", Value::Null, json!(false)),
         // The task definition
         revision(
             first("image", "/service/image", json!("registry.example.com/ad-server:1.0"), json!("registry.example.com/ad-server:2.0")),
