@@ -28,7 +28,7 @@ sandbox: $(VENV)/ready
 test: $(VENV)/ready
 	$(CARGO) test
 	PYTHONPATH=tests TIERCTL=$(abspath $(TARGET)/debug/tierctl) $(PYTHON) -m pytest -q tests/testbed/tests tests/convergence/tests \
-		tests/pipelines
+		tests/pipelines tests/least_privilege/tests
 
 # Of these only the fixed sample of `make converge`, in some five minutes.
 sample: $(VENV)/ready
@@ -56,8 +56,8 @@ converge: $(VENV)/ready
 	$(CARGO) build
 	PYTHONPATH=tests $(PYTHON) -m convergence --binary $(TARGET)/debug/tierctl $(or $(ARGUMENTS),--markdown)
 
-# That each command works with just the policy that iam-policy prints, and without any one action of it does not. Not in
-# `make test` yet: it takes long, and one of its scenarios depends on timing.
+# That each command works with just the policy that iam-policy prints, and without any one action of it does not; CI tries
+# each action of plan and offboard, and each fourth of the others.
 least-privilege: $(VENV)/ready
 	$(CARGO) build
 	PYTHONPATH=tests $(PYTHON) -m least_privilege --binary $(TARGET)/debug/tierctl $(ARGUMENTS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import inputs
 import program
-import runner
+import step
 from inputs import Root, Wrong
 from program import Ended
 from runner import Runner, fenced
@@ -33,13 +33,7 @@ NEXT = {
 
 
 def main() -> int:
-    ci = runner.here()
-    try:
-        return apply(Root.from_inputs(), ci)
-    except Wrong as wrong:
-        ci.error(str(wrong))
-        ci.output("exit-code", "1")
-        return 1
+    return step.carry_out(apply)
 
 
 def apply(root: Root, ci: Runner) -> int:

@@ -7,10 +7,10 @@ import sys
 import forge
 import inputs
 import program
-import runner
+import step
 import sticky
 from forge import Forge
-from inputs import Root, Wrong
+from inputs import Root
 from rest import Refused
 from runner import Runner, fenced
 
@@ -18,13 +18,7 @@ LABEL = "tierctl-drift"
 
 
 def main() -> int:
-    ci = runner.here()
-    try:
-        return look(Root.from_inputs(), ci, forge.here())
-    except Wrong as wrong:
-        ci.error(str(wrong))
-        ci.output("exit-code", "1")
-        return 1
+    return step.carry_out(lambda root, ci: look(root, ci, forge.here()))
 
 
 def look(root: Root, ci: Runner, place: Forge) -> int:

@@ -12,21 +12,15 @@ from pathlib import Path
 import forge
 import inputs
 import program
-import runner
+import step
 import validate
-from inputs import Root, Wrong
+from inputs import Root
 from plan_file import PlanFile, Unreadable
 from runner import Runner, fenced
 
 
 def main() -> int:
-    ci = runner.here()
-    try:
-        return plan(Root.from_inputs(), ci)
-    except Wrong as wrong:
-        ci.error(str(wrong))
-        ci.output("exit-code", "1")
-        return 1
+    return step.carry_out(plan)
 
 
 def plan(root: Root, ci: Runner) -> int:

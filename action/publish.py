@@ -11,21 +11,16 @@ from pathlib import Path
 import forge
 import inputs
 import program
-import runner
+import step
 import sticky
 from forge import Forge
-from inputs import Root, Wrong
+from inputs import Root
 from rest import Refused
 from runner import Runner
 
 
 def main() -> int:
-    ci = runner.here()
-    try:
-        return publish(Root.from_inputs(), ci, forge.here())
-    except Wrong as wrong:
-        ci.error(str(wrong))
-        return 1
+    return step.carry_out(lambda root, ci: publish(root, ci, forge.here()))
 
 
 def publish(root: Root, ci: Runner, place: Forge) -> int:

@@ -43,6 +43,8 @@ impl Task {
 
 /// Longest customer managed policy, in characters without whitespace. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 pub const LONGEST_MANAGED: usize = 6_144;
+/// All inline policies of a role together, in the same characters.
+pub const LONGEST_INLINE: usize = 10_240;
 
 /// How far IAM can narrow a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +80,8 @@ struct Statement {
     actions: &'static [(&'static str, &'static str)],
 }
 
-/// Parts of these texts: `PART` for the partition, `TIER` for the tier's name.
+/// Parts of these texts: `PART` for the partition, `TIER` for the tier's name, `CELL` for the tier's and a cell's name joined,
+/// of each of its cells: a tier's name alone may be how another's begins.
 const IN_NETWORK: &[&str] =
     &["arn:PART:ec2:*:*:vpc/*", "arn:PART:ec2:*:*:subnet/*", "arn:PART:ec2:*:*:security-group/*", "arn:PART:ec2:*:*:route-table/*"];
 const NEW_NETWORK: &[&str] = &[
@@ -91,10 +94,10 @@ const NEW_NETWORK: &[&str] = &[
 ];
 const ROLES: &[&str] = &["arn:PART:iam::*:role/tierctl/TIER/*"];
 const LOG_GROUPS: &[&str] = &["arn:PART:logs:*:*:log-group:/tierctl/TIER/*"];
-const CLUSTERS: &[&str] = &["arn:PART:ecs:*:*:cluster/TIER-*"];
+const CLUSTERS: &[&str] = &["arn:PART:ecs:*:*:cluster/CELL-*"];
 const OF_CLUSTERS: &[&str] =
-    &["arn:PART:ecs:*:*:cluster/TIER-*", "arn:PART:ecs:*:*:service/TIER-*/*", "arn:PART:ecs:*:*:task-definition/TIER-*:*"];
-const SERVICES: &[&str] = &["arn:PART:ecs:*:*:service/TIER-*/*"];
+    &["arn:PART:ecs:*:*:cluster/CELL-*", "arn:PART:ecs:*:*:service/CELL-*/*", "arn:PART:ecs:*:*:task-definition/CELL-*:*"];
+const SERVICES: &[&str] = &["arn:PART:ecs:*:*:service/CELL-*/*"];
 const LOAD_BALANCERS: &[&str] = &["arn:PART:elasticloadbalancing:*:*:loadbalancer/app/*"];
 const LISTENERS: &[&str] = &["arn:PART:elasticloadbalancing:*:*:listener/app/*"];
 const TARGET_GROUPS: &[&str] = &["arn:PART:elasticloadbalancing:*:*:targetgroup/*"];
@@ -396,7 +399,15 @@ pub fn length(policy: &Value) -> usize {
 fn narrowed(to: Narrowed, tier: Option<&TierSpec>) -> (Vec<String>, Option<Value>) {
     let name = tier.map_or("*", |tier| tier.tier.as_str());
     let partition = tier.map_or("aws", |tier| arn::partition_of(&tier.region));
-    let written = |patterns: &[&str]| patterns.iter().map(|text| text.replace("PART", partition).replace("TIER", name)).collect();
+    let cells: Vec<String> =
+        tier.map_or_else(|| vec!["*".into()], |tier| tier.cells.iter().map(|cell| format!("{name}-{}", *cell.name)).collect());
+    let written = |patterns: &[&str]| -> Vec<String> {
+        let of_cells = |text: String| match text.contains("CELL") {
+            true => cells.iter().map(|cell| text.replace("CELL", cell)).collect(),
+            false => vec![text],
+        };
+        patterns.iter().map(|text| text.replace("PART", partition).replace("TIER", name)).flat_map(of_cells).collect()
+    };
     let requested = format!("aws:RequestTag/{TAG_TIER}");
     let owned = format!("aws:ResourceTag/{TAG_TIER}");
     // Of any tier: that there is one.

@@ -264,9 +264,41 @@ mod tests {
                 assert!(graph.needs[closes].contains(&works) || graph.needs[closes].contains(&deletes));
                 assert!(graph.work(&plan, works).is_awaited, "whatever else is not waited for");
                 let ports = |index: usize| graph.work(&plan, index).desired.expect("rules").fields["rules"].as_array().map(Vec::len);
-                assert_eq!((ports(opens), ports(closes)), (Some(4), Some(2)));
+                assert_eq!((ports(opens), ports(closes)), (Some(3), Some(2)));
             }
         }
+    }
+
+    /// A tenant's service moves between capacity providers, and its cluster gets what it comes to run on first.
+    #[test]
+    fn a_cluster_has_a_provider_before_and_until_the_service_runs_elsewhere() {
+        let scope = group().with_tenant("acme");
+        let (cluster, service) = (Key::new(&scope, Kind::Cluster, "cluster"), Key::new(&scope, Kind::Service, "service"));
+        let on = |name: &str| json!([{ "capacity_provider": name, "weight": 1, "base": 0 }]);
+        let steps = |before: &[&str], after: &[&str], from: &str, to: &str| {
+            let found = [
+                Live::new(Kind::Cluster, &place(), "arn:cluster", cluster.tags(), &json!({ "capacity_providers": before })),
+                Live::new(Kind::Service, &place(), "arn:service", service.tags(), &json!({ "capacity_provider_strategy": on(from) })),
+            ];
+            let wanted = [
+                Desired::new(cluster.clone(), &place(), &json!({ "capacity_providers": after }), &Tags::new()),
+                Desired::new(service.clone(), &place(), &json!({ "capacity_provider_strategy": on(to) }), &Tags::new()),
+            ];
+            let intent = Intent { scopes: BTreeMap::from([(scope.clone(), Treatment::Manage)]), ..Intent::default() };
+            Graph::new(&calculate(&wanted, &found, &intent), true)
+        };
+        let more = steps(&["FARGATE"], &["FARGATE", "FARGATE_SPOT"], "FARGATE", "FARGATE_SPOT");
+        assert!(more.needs[find(&more, Verb::Update, Kind::Service)].contains(&find(&more, Verb::Update, Kind::Cluster)));
+        let less = steps(&["FARGATE", "FARGATE_SPOT"], &["FARGATE"], "FARGATE_SPOT", "FARGATE");
+        assert!(less.needs[find(&less, Verb::Update, Kind::Cluster)].contains(&find(&less, Verb::Update, Kind::Service)));
+        assert!(less.needs[find(&less, Verb::Update, Kind::Service)].is_empty());
+        let other = steps(&["FARGATE"], &["FARGATE_SPOT"], "FARGATE", "FARGATE_SPOT");
+        let (gives, runs, takes) = (
+            find(&other, Verb::Widen, Kind::Cluster),
+            find(&other, Verb::Update, Kind::Service),
+            find(&other, Verb::Update, Kind::Cluster),
+        );
+        assert!(other.needs[runs].contains(&gives) && other.needs[takes].contains(&runs) && other.needs[gives].is_empty());
     }
 
     #[test]

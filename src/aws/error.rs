@@ -103,6 +103,12 @@ impl AwsError {
                 "the name is held by somebody else's thing: rename in the spec, or remove that thing if it is not needed".into()
             }
             Class::Invalid => "correct the spec where it says this, then run the same command again".into(),
+            // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
+            Class::NotYet if self.message.to_lowercase().contains("service linked role") => {
+                "allow iam:CreateServiceLinkedRole for ecs.amazonaws.com (`tierctl iam-policy --for onboard` has it), or have somebody \
+                 make the role once: `aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com`"
+                    .into()
+            }
             Class::NotFound | Class::NotYet | Class::Service => "run the same command again: it picks up what is there".into(),
         }
     }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::failure::Failure;
 use crate::spec::model::{TenantSpec, TierSpec};
-use crate::spec::{Loaded, Specs, load_texts};
+use crate::spec::{Loaded, Specs, is_read_below, load_texts};
 
 /// What is new and what has gone.
 pub(super) struct Changes {
@@ -33,7 +33,7 @@ pub(super) fn narrow(specs: Specs, revision: &str, current_folder: &Path, paths:
     let defaults = ["tiers", "tenants"].map(PathBuf::from);
     let named = if paths.is_empty() { &defaults } else { paths };
     let roots: Vec<PathBuf> = named.iter().map(|path| current_folder.join(path)).map(|path| path.canonicalize().unwrap_or(path)).collect();
-    let is_meant = |file: &Path| is_yaml(file) && roots.iter().any(|root| file.starts_with(root));
+    let is_meant = |file: &Path| roots.iter().any(|root| root == file || is_read_below(root, file));
 
     let mut before = Vec::new();
     for (file, _) in changed.iter().filter(|(file, was_there)| **was_there && is_meant(file)) {
@@ -69,10 +69,6 @@ pub(super) fn narrow(specs: Specs, revision: &str, current_folder: &Path, paths:
 
 fn identity(tenant: &TenantSpec) -> (&str, &str) {
     (&tenant.tier, &tenant.tenant)
-}
-
-fn is_yaml(file: &Path) -> bool {
-    file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// A tier with the infra groups that its spec has lost, if it has lost any.

@@ -1,7 +1,5 @@
-use std::path::PathBuf;
-
+use super::Context;
 use super::failure::{Exit, Failure};
-use super::{Context, destroy};
 use crate::permissions::{self, Task};
 
 /// Print the IAM policy that a command needs
@@ -18,26 +16,32 @@ pub(super) struct Arguments {
     /// Name of a tier with a spec in tiers/, or the file of its spec
     #[arg(value_name = "TIER|PATH")]
     tier: Option<String>,
+    /// Only this cell of the tier: the role of one account needs no more
+    #[arg(long, value_name = "NAME", requires = "tier")]
+    cell: Option<String>,
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let policy = match &arguments.tier {
-        None => permissions::policy(arguments.task, None),
-        Some(tier) => {
-            let path = PathBuf::from(tier);
-            let by_path = context.current_folder.join(&path).exists();
-            let specs = context.specs(&[if by_path { path } else { context.tiers_folder()? }], false)?;
-            let spec = destroy::one_tier(&specs, tier, by_path)?;
-            permissions::policy(arguments.task, Some(spec))
+    let specs = arguments.tier.as_ref().map(|tier| context.one_tier(tier)).transpose()?;
+    let mut tier = specs.and_then(|mut specs| specs.tiers.pop()).map(|tier| tier.spec);
+    if let (Some(tier), Some(cell)) = (&mut tier, &arguments.cell) {
+        let known: Vec<String> = tier.cells.iter().map(|cell| cell.name.to_string()).collect();
+        tier.cells.retain(|other| *other.name == *cell);
+        if tier.cells.is_empty() {
+            let message = format!("the tier {} has no cell {cell} (there are: {})", *tier.tier, known.join(", "));
+            return Err(Failure::usage(message, "name one of them"));
         }
-    };
+    }
+    let policy = permissions::policy(arguments.task, tier.as_ref());
     context.terminal.print_json(&policy)?;
     let length = permissions::length(&policy);
     if length > permissions::LONGEST_MANAGED {
         context.terminal.note(&format!(
             "It has {length} characters without whitespace. A managed policy may have {}: put it on its role as an inline policy, which may \
-             have 10,240, or make several of its statements",
-            permissions::LONGEST_MANAGED
+             have {}, or make several of its statements{}",
+            permissions::LONGEST_MANAGED,
+            permissions::LONGEST_INLINE,
+            if tier.is_some_and(|tier| tier.cells.len() > 1) { "; with --cell it is shorter" } else { "" },
         ));
     }
     Ok(Exit::Done)

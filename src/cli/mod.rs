@@ -162,6 +162,24 @@ impl Context {
         Err(Failure::usage("there is no folder `tiers` here to look tiers up in", "go to the folder that holds `tiers/`, or name a file"))
     }
 
+    /// The specs of the one tier that a name, or the path of its spec, means.
+    fn one_tier(&self, named: &str) -> Result<Specs, Failure> {
+        let path = PathBuf::from(named);
+        let by_path = self.current_folder.join(&path).exists();
+        let mut specs = self.specs(&[if by_path { path } else { self.tiers_folder()? }], false)?;
+        let known: Vec<String> = specs.tiers.iter().map(|tier| tier.spec.tier.to_string()).collect();
+        specs.tiers.retain(|tier| tier.given && (by_path || *tier.spec.tier == named));
+        match specs.tiers.len() {
+            1 => Ok(specs),
+            0 if by_path => Err(Failure::usage(format!("{named} holds no tier"), "name a tier, or the file of its spec")),
+            0 => {
+                let message = format!("there is no spec of the tier {named} here (there are: {})", known.join(", "));
+                Err(Failure::usage(message, "name one of them, or the file of its spec"))
+            }
+            _ => Err(Failure::usage("that names several tiers, and one is taken at a time", "name the file of one tier")),
+        }
+    }
+
     /// Reads specs; findings that are errors end the command, warnings are shown.
     fn specs(&self, paths: &[PathBuf], defaults: bool) -> Result<Specs, Failure> {
         let request = spec::Request { paths: paths.to_vec(), current_folder: self.current_folder.clone(), defaults };

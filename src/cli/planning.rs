@@ -15,9 +15,9 @@ use crate::live;
 use crate::plan::calculate::count;
 use crate::plan::intent::{self, Intended, Leaver, Purpose, Subjects};
 use crate::plan::saved::{Resumed, SavedPlan};
-use crate::plan::{self, Change, Intent, Plan, Subject, Treatment, placement};
+use crate::plan::{self, Change, Intent, Plan, Treatment, placement};
 use crate::report::plan_text::PlanNotes;
-use crate::resources::model::{Condition, Desired, Live, Place, Scope};
+use crate::resources::model::{Desired, Live, Place, Scope};
 use crate::resources::{Kind, ReadScope, foreign};
 use crate::spec;
 use crate::spec::model::{Placement, TenantSpec, TierSpec};
@@ -218,20 +218,7 @@ pub(super) async fn find_departed(context: &Context, changes: &Changes) -> Resul
     });
     let leavers: Vec<Leaver> = leavers.collect();
     if !tiers.is_empty() {
-        let plan = plan_offboarding(context, &tiers, &leavers, Access::Read).await?.plan;
-        let mut homes: BTreeMap<&Scope, Vec<&Change>> = BTreeMap::new();
-        for change in plan.changes.iter().filter(|change| change.scope.is_tenant()) {
-            homes.entry(&change.scope).or_default().push(change);
-        }
-        found.extend(homes.into_iter().map(|(scope, things)| {
-            let name = scope.tenant.as_deref().unwrap_or_default();
-            let reason = format!(
-                "its spec is gone, and {} still there. If it is to go: `tierctl offboard {name} --tier {}`; if not, put its spec back",
-                count(things.len(), "thing of it is", "things of it are"),
-                scope.tier
-            );
-            Change::blocked(Subject::Tenant, scope, name, &things[0].place, reason)
-        }));
+        found.extend(intent::left_by_tenants(&plan_offboarding(context, &tiers, &leavers, Access::Read).await?.plan));
     }
     let groups: Vec<Group<'_>> = changes.departed_groups.iter().flat_map(Group::all_of).collect();
     let sessions = Sessions::open(&groups, Access::Read, &context.calls).await?;
@@ -240,20 +227,7 @@ pub(super) async fn find_departed(context: &Context, changes: &Changes) -> Resul
         scope.without.extend([Kind::TaskDefinition, Kind::Targets]);
     }))
     .await?;
-    for group in groups {
-        let scope = group.scope();
-        let here = live.iter().filter(|item| !matches!(item.condition, Condition::Leaving(_))).filter_map(Live::owner);
-        // Logs outlive their infra group.
-        let here = here.filter(|key| key.scope.without_tenant() == scope && key.kind != Kind::LogGroup).count();
-        if here > 0 {
-            let reason = format!(
-                "it has left the spec, and {} still there. Put it back with `retired: true`, and apply that first; then it can go \
-                 from the spec",
-                count(here, "thing of it is", "things of it are")
-            );
-            found.push(Change::blocked(Subject::InfraGroup, &scope, &scope.infra_group, &group.place(), reason));
-        }
-    }
+    found.extend(intent::left_by_groups(&groups, &live));
     Ok(found)
 }
 

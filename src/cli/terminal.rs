@@ -109,13 +109,17 @@ impl Terminal {
         }
     }
 
+    /// On one line where every line is an object.
+    fn say_json(&self, value: &Value) {
+        self.say(&if self.format == Format::Ndjson { value.to_string() } else { format!("{value:#}") });
+    }
+
     pub fn fail(&self, failure: &Failure) {
         let (message, remedy, extra) = match failure {
             Failure::ClosedPipe => return,
             Failure::Specs(findings) => {
                 match self.format {
-                    Format::Json => self.say(&format!("{:#}", diagnostics::to_json(findings))),
-                    Format::Ndjson => self.say(&diagnostics::to_json(findings).to_string()),
+                    Format::Json | Format::Ndjson => self.say_json(&diagnostics::to_json(findings)),
                     Format::Text | Format::Markdown => self.say(&diagnostics::render(findings, self.error_paint().color)),
                 }
                 return;
@@ -129,8 +133,7 @@ impl Terminal {
                 if let (Some(error), Value::Object(extra)) = (error.as_object_mut(), extra) {
                     error.extend(extra);
                 }
-                let errors = json!({ "errors": [error] });
-                self.say(&if self.format == Format::Json { format!("{errors:#}") } else { errors.to_string() });
+                self.say_json(&json!({ "errors": [error] }));
             }
             Format::Text | Format::Markdown => {
                 let bold = |text: &str, color: anstyle::AnsiColor| match self.error_paint().color {

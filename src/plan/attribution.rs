@@ -104,8 +104,8 @@ fn letters(text: &str) -> String {
 
 /// The entry that a change of this path belongs to.
 fn entry_of(path: &str) -> &str {
-    let field = path.split(['.', '[']).next().unwrap_or(path);
-    if field == "tags" || compare::is_open_map(field) { path } else { field }
+    let field = compare::field_of(path);
+    if compare::is_open_map(field) { path } else { field }
 }
 
 /// Says of each field that differs where that comes from.

@@ -597,7 +597,9 @@ impl<'a> Calculation<'a> {
             let reason = if is_outdated { "left over from a replacement" } else { "it exists twice, and nothing uses this one" };
             self.push(Action::Delete, &key, None, Some(other.clone()), Vec::new(), Some(format!("{reason} ({} stays)", kept.id)));
             // No spec asks for it.
-            self.plan.changes.iter_mut().next_back().into_iter().for_each(|change| change.origin = Some(Origin::Unattributed));
+            if let Some(change) = self.plan.changes.last_mut() {
+                change.origin = Some(Origin::Unattributed);
+            }
         }
     }
 
@@ -718,7 +720,8 @@ impl<'a> Calculation<'a> {
     /// new network under living tenants is worse than none. A tenant is changed whole or not at all, and a new one
     /// needs a whole infra group.
     fn hold_back(&mut self) {
-        let is_removed = |change: &Change| matches!(change.action, Action::Delete | Action::Replace);
+        // One of two things of one identity has its origin already: it goes, since the one that is protected stays.
+        let is_removed = |change: &Change| matches!(change.action, Action::Delete | Action::Replace) && change.origin.is_none();
         let protected = self.plan.changes.iter().filter(|change| is_removed(change) && self.intent.protected.contains(&change.scope));
         let protected: BTreeMap<Scope, String> =
             protected.map(|change| (change.scope.clone(), format!("{} {} is protected", change.subject.name(), change.name))).collect();

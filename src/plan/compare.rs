@@ -33,6 +33,14 @@ pub(super) fn is_open_map(field: &str) -> bool {
     OPEN_MAPS.contains(&field)
 }
 
+/// The field that a path, or an entry of a fingerprint, is about: `policy` of `policy.Statement`, and a tag as a whole.
+pub(super) fn field_of(path: &str) -> &str {
+    match path.starts_with("tags.") {
+        true => path,
+        false => path.split(['.', '[', '/']).next().unwrap_or(path),
+    }
+}
+
 /// Everything in which a live thing differs from what is desired of it. References that could be resolved have been.
 pub fn changes(resource: &dyn Resource, desired: &Desired, live: &Live) -> Vec<FieldChange> {
     let mut changes = Vec::new();

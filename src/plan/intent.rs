@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::calculate::count;
 use super::placement::{self, Placed, Placement};
-use super::{Change, Intent, Subject, Treatment};
+use super::{Change, Intent, Plan, Subject, Treatment};
 use crate::estate::{self, Facts, Group, infra_group, names, tenant};
 use crate::resources::Kind;
-use crate::resources::model::{Desired, Id, Live, Scope, TAG_PREFIX};
+use crate::resources::model::{Condition, Desired, Id, Live, Scope, TAG_PREFIX};
 use crate::spec::Specs;
 use crate::spec::model::{TenantSpec, TierSpec};
 
@@ -333,6 +334,40 @@ pub fn offboard(groups: &[Group<'_>], leavers: &[Leaver], live: &[Live]) -> Resu
         blocked.extend(stripped.into_values());
     }
     Ok((intent, blocked))
+}
+
+/// Tenants that have no spec any more and still live, each blocked: `offboarding` is what it would take.
+pub fn left_by_tenants(offboarding: &Plan) -> Vec<Change> {
+    let mut homes: BTreeMap<&Scope, Vec<&Change>> = BTreeMap::new();
+    for change in offboarding.changes.iter().filter(|change| change.is_tenants()) {
+        homes.entry(&change.scope).or_default().push(change);
+    }
+    let blocked = homes.into_iter().filter_map(|(scope, things)| {
+        let name = scope.tenant.as_deref()?;
+        let reason = format!(
+            "its spec is gone, and {} still there. If it is to go: `tierctl offboard {name} --tier {}`; if not, put its spec back",
+            count(things.len(), "thing of it is", "things of it are"),
+            scope.tier
+        );
+        Some(Change::blocked(Subject::Tenant, scope, name, &things.first()?.place, reason))
+    });
+    blocked.collect()
+}
+
+/// Infra groups that have left their spec without having been retired, each blocked.
+pub fn left_by_groups(groups: &[Group<'_>], live: &[Live]) -> Vec<Change> {
+    let blocked = groups.iter().filter_map(|group| {
+        let scope = group.scope();
+        let standing = live.iter().filter(|item| !matches!(item.condition, Condition::Leaving(_))).filter_map(Live::owner);
+        // Logs outlive their infra group.
+        let here = standing.filter(|key| key.scope.without_tenant() == scope && key.kind != Kind::LogGroup).count();
+        let reason = format!(
+            "it has left the spec, and {} still there. Put it back with `retired: true`, and apply that first; then it can go from the spec",
+            count(here, "thing of it is", "things of it are")
+        );
+        (here > 0).then(|| Change::blocked(Subject::InfraGroup, &scope, &scope.infra_group, &group.place(), reason))
+    });
+    blocked.collect()
 }
 
 /// A leaver whose cluster has lost tags. Its service, which runs in there, would be left behind.

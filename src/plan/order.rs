@@ -7,7 +7,8 @@
 //!
 //! What works goes on working meanwhile: a thing is deleted after those of its kind in its scope that are made, changed or
 //! waited for. Tenants reach downstreams through two things, an endpoint and the rules of security groups: an endpoint is
-//! led elsewhere after paths have been opened there, and a path is closed after the endpoints work.
+//! led elsewhere after paths have been opened there, and a path is closed after the endpoints work. So it is with a tenant's
+//! cluster and the capacity providers that its service runs on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +51,7 @@ pub fn arrange(changes: &mut [Change], waits: &mut [Wait]) {
     same_kind_first(changes, &mut delete_after);
     tenants_in_reverse(changes, &mut delete_after);
     paths_stay_open(changes, waits, &mut after, &mut delete_after);
+    providers_stay(changes, &mut after, &mut delete_after);
     for ((change, after), delete_after) in changes.iter_mut().zip(after).zip(delete_after) {
         change.after = after.into_iter().collect();
         change.delete_after = delete_after.into_iter().collect();
@@ -88,24 +90,59 @@ fn paths_stay_open(changes: &[Change], waits: &mut [Wait], after: &mut [BTreeSet
     }
 }
 
-const RULES: &str = "rules";
+/// A service runs on providers that its cluster has: the cluster gets new ones before it, and loses old ones after it.
+fn providers_stay(changes: &[Change], after: &mut [BTreeSet<usize>], delete_after: &mut [BTreeSet<usize>]) {
+    let updates = |kind| {
+        let is_update = move |change: &Change| change.action == Action::Update && change.subject == Subject::Resource(kind);
+        changes.iter().enumerate().filter(move |(_, change)| is_update(change))
+    };
+    for (cluster, of_cluster) in updates(Kind::Cluster) {
+        for (service, _) in updates(Kind::Service).filter(|(_, change)| change.scope == of_cluster.scope) {
+            if gives(of_cluster) {
+                after[service].insert(cluster);
+            }
+            if takes_away(of_cluster) {
+                delete_after[cluster].insert(service);
+            }
+        }
+    }
+}
 
-fn rules(fields: &Fields) -> &[Value] {
-    fields.get(RULES).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+/// The list of a kind that others rely on while it changes: its entries come first and go last.
+fn relied_on(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::SecurityGroupRules => Some("rules"),
+        Kind::Cluster => Some("capacity_providers"),
+        _ => None,
+    }
+}
+
+fn entries(kind: Kind, fields: &Fields) -> &[Value] {
+    relied_on(kind).and_then(|list| fields.get(list)).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Whether a change adds to the list that others rely on.
+fn gives(change: &Change) -> bool {
+    let Some(desired) = change.desired.as_ref().filter(|desired| relied_on(desired.key.kind).is_some()) else { return false };
+    let there = change.live.as_ref().map(|live| entries(live.kind, &live.fields)).unwrap_or_default();
+    change.action != Action::Update || entries(desired.key.kind, &desired.fields).iter().any(|entry| !there.contains(entry))
+}
+
+/// Whether a change takes away from the list that others rely on.
+fn takes_away(change: &Change) -> bool {
+    let Some(live) = change.live.as_ref().filter(|live| relied_on(live.kind).is_some()) else { return false };
+    let wanted = change.desired.as_ref().map(|desired| entries(desired.key.kind, &desired.fields)).unwrap_or_default();
+    change.action != Action::Update || entries(live.kind, &live.fields).iter().any(|entry| !wanted.contains(entry))
 }
 
 /// Whether a change adds to a security group's rules.
 fn opens_paths(change: &Change) -> bool {
-    let Some(desired) = change.desired.as_ref().filter(|desired| desired.key.kind == Kind::SecurityGroupRules) else { return false };
-    let there = change.live.as_ref().map(|live| rules(&live.fields)).unwrap_or_default();
-    change.action != Action::Update || rules(&desired.fields).iter().any(|rule| !there.contains(rule))
+    change.subject == Subject::Resource(Kind::SecurityGroupRules) && gives(change)
 }
 
 /// Whether a change takes some of a security group's rules away.
 fn closes_paths(change: &Change) -> bool {
-    let Some(live) = change.live.as_ref().filter(|live| live.kind == Kind::SecurityGroupRules) else { return false };
-    let wanted = change.desired.as_ref().map(|desired| rules(&desired.fields)).unwrap_or_default();
-    change.action != Action::Update || rules(&live.fields).iter().any(|rule| !wanted.contains(rule))
+    change.subject == Subject::Resource(Kind::SecurityGroupRules) && takes_away(change)
 }
 
 /// Whether something has to be done before a change may take away what it does.
@@ -113,14 +150,16 @@ pub fn has_to_wait(change: &Change) -> bool {
     !change.delete_after.is_empty() || !change.delete_after_waits.is_empty()
 }
 
-/// The first half of a change that opens paths at once and has to wait before it closes others: the old ones stay.
+/// The first half of a change that adds to a list at once and has to wait before it takes away from it: the old entries stay.
 pub fn widened(change: &Change) -> Option<Desired> {
-    if change.action != Action::Update || !has_to_wait(change) || !opens_paths(change) {
+    if change.action != Action::Update || !has_to_wait(change) || !gives(change) {
         return None;
     }
     let mut desired = change.desired.clone()?;
-    let all = [rules(&desired.fields), rules(&change.live.as_ref()?.fields)].concat();
-    desired.fields.insert(RULES.into(), Value::Array(all));
+    let (kind, live) = (desired.key.kind, change.live.as_ref()?);
+    let mut all = entries(kind, &desired.fields).to_vec();
+    all.extend(entries(kind, &live.fields).iter().filter(|entry| !all.contains(entry)).cloned().collect::<Vec<_>>());
+    desired.fields.insert(relied_on(kind)?.into(), Value::Array(all));
     Some(desired)
 }
 

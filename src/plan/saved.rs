@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::compare::field_of;
 use super::{Action, Change, FieldChange, Plan, Subject, order};
 use crate::resources::Kind;
 use crate::resources::model::{Desired, Fields, Id, Key, Live, Place, Scope, TAG_APPLIED, TAG_PLAN, TAG_PREFIX, Tags, reference};
@@ -440,14 +441,6 @@ fn by_name(value: &Value, names: &Names<'_>) -> Value {
         Value::Object(_) if reference(value).is_some() => value.clone(),
         Value::Object(items) => Value::Object(items.iter().map(|(key, item)| (key.clone(), by_name(item, names))).collect()),
         other => other.clone(),
-    }
-}
-
-/// The field that a path or an entry of a fingerprint is about: `policy` of `policy.Statement`, and a tag as a whole.
-fn field_of(path: &str) -> &str {
-    match path.starts_with("tags.") {
-        true => path,
-        false => path.split(['.', '[', '/']).next().unwrap_or(path),
     }
 }
 

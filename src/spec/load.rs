@@ -289,6 +289,16 @@ fn tiers_mentioned(source: &Source) -> Vec<String> {
     if source.text.lines().any(|line| line.starts_with("cells:")) { source.text.lines().filter_map(value).collect() } else { Vec::new() }
 }
 
+fn is_yaml(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// Whether a file, were it there, would be read as one of specs below a folder: hidden ones are not.
+pub fn is_read_below(folder: &Path, file: &Path) -> bool {
+    let is_hidden = |part: std::path::Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
+    file.strip_prefix(folder).is_ok_and(|below| is_yaml(file) && !below.components().any(is_hidden))
+}
+
 /// YAML files below a folder in the order of their names, and what could not be looked into.
 fn files_below(folder: &Path) -> (Vec<PathBuf>, Vec<Finding>) {
     let (mut files, mut findings) = (Vec::new(), Vec::new());
@@ -296,8 +306,7 @@ fn files_below(folder: &Path) -> (Vec<PathBuf>, Vec<Finding>) {
     for entry in walk {
         match entry {
             Ok(entry) => {
-                let yaml = entry.path().extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-                if yaml && entry.file_type().is_some_and(|kind| kind.is_file()) {
+                if is_yaml(entry.path()) && entry.file_type().is_some_and(|kind| kind.is_file()) {
                     files.push(entry.into_path());
                 }
             }

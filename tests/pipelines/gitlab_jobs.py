@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .workflows import PATIENCE, ROOT, Job
+from . import scripts
+from .workflows import ROOT, Job
 
 FILE = ROOT / "examples" / "gitlab" / ".gitlab-ci.yml"
 
@@ -68,16 +68,5 @@ def run(name: str, folder: Path, predefined: dict[str, str], rule: int = 0) -> J
         **variables,
     }
     script = "\n".join(["set -eo pipefail", *job["before_script"], *job["script"]])
-    ended = subprocess.run(
-        ["bash", "-c", script],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=PATIENCE,
-        check=False,
-    )
-    log = ended.stdout.decode("utf-8", "replace")
-    sys.stdout.write(f"--- {name}: {ended.returncode}\n{log}")
-    return Job(ended.returncode == 0, log, outputs={"exit-code": str(ended.returncode)})
+    code, log = scripts.run(name, ["-c", script], folder, environment)
+    return Job(code == 0, log, outputs={"exit-code": str(code)})

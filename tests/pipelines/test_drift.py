@@ -77,18 +77,7 @@ def test_an_error_fails_the_job_and_leaves_the_issue_open(world: World) -> None:
     world.drift()
     body = world.hub.issues[0]["body"]
     scale(world, 1)
-    world.bed.control(
-        add_faults=[
-            {
-                "effect": "error-before",
-                "action": "DescribeVpcs",
-                "times": 0,
-                "code": "AccessDenied",
-                "status": 403,
-                "message": "no",
-            }
-        ]
-    )
+    world.deny_reads()
     job = world.drift()
     assert not job.is_success and job.outputs["exit-code"] == "1" and job.said()
     assert world.hub.issues[0]["state"] == "open" and world.hub.issues[0]["body"] == body

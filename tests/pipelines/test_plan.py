@@ -111,18 +111,7 @@ def test_a_file_of_any_name_is_annotated(world: World) -> None:
 
 def test_an_old_plan_does_not_stay_in_the_comment_when_a_later_one_fails(world: World) -> None:
     assert world.plan(world.open({"tenants/acme": acme(desired=2)})).is_success
-    world.bed.control(
-        add_faults=[
-            {
-                "effect": "error-before",
-                "action": "DescribeVpcs",
-                "times": 0,
-                "code": "AccessDenied",
-                "status": 403,
-                "message": "no",
-            }
-        ]
-    )
+    world.deny_reads()
     job = world.plan(world.open({"tenants/acme": acme(desired=3)}))
     assert not job.is_success and job.outputs["exit-code"] == "1"
     (body,) = bodies(world)

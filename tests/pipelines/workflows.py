@@ -9,8 +9,6 @@ import json
 import os
 import re
 import secrets
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +16,11 @@ from typing import Any
 
 import yaml
 
-from . import expressions
+from . import expressions, scripts
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = ROOT / "examples" / "github" / ".github" / "workflows"
 ACTION = ROOT / "action.yml"
-PATIENCE = 180
 
 #: A step of somebody else: it is given its inputs, and says whether it worked.
 Uses = Callable[[dict[str, str]], bool]
@@ -159,24 +156,13 @@ class GitHubRun:
             "RUNNER_TEMP": str(self.temp),
         }
         environment |= {name: expressions.filled(value, contexts) for name, value in step.get("env", {}).items()}
-        ended = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
-            cwd=self.workspace,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=PATIENCE,
-            check=False,
-        )
-        log = ended.stdout.decode("utf-8", "replace")
-        # What a test that failed has to show.
-        sys.stdout.write(f"--- {step['name']}: {ended.returncode}\n{log}")
+        options = ["--noprofile", "--norc", "-eo", "pipefail"]
+        code, log = scripts.run(step["name"], [*options, str(script)], self.workspace, environment)
         done.log += log
         done.summary += summary.read_text(encoding="utf-8")
         written = output.read_text(encoding="utf-8")
         outputs = re.findall(r"^([\w-]+)<<(\S+)\n(.*?)\n\2$", written, re.MULTILINE | re.DOTALL)
-        return ended.returncode == 0, {name: value for name, _, value in outputs}
+        return code == 0, {name: value for name, _, value in outputs}
 
 
 def plain_environment(home: Path) -> dict[str, str]:

@@ -66,6 +66,11 @@ class World:
         self.run_number = 1000
         self.upload_works = True
 
+    def deny_reads(self) -> None:
+        """Whatever is planned from here on fails, as with a role that may not read."""
+        denied = {"effect": "error-before", "action": "DescribeVpcs", "times": 0, "code": "AccessDenied", "status": 403}
+        self.bed.control(add_faults=[denied | {"message": "no"}])
+
     @property
     def artifact(self) -> str:
         return "tierctl-plan-" + ("default" if self.root == "." else self.root.replace("/", "-"))

@@ -330,6 +330,6 @@ pub(super) fn foreign_rule(listener: &Live, priority: u32) -> Live {
             { "field": "path-pattern", "values": ["/somebody-elses/*"] },
         ],
     });
-    let Value::Object(fields) = fields else { unreachable!("an object") };
+    let Value::Object(fields) = fields else { panic!("an object") };
     Live::new(Kind::ListenerRule, &listener.place, format!("foreign-rule-{priority}"), BTreeMap::new(), &fields)
 }
