@@ -117,6 +117,18 @@ fn a_spec_that_is_gone_shows_what_it_leaves_behind() {
 }
 
 #[test]
+fn a_hidden_file_has_never_been_a_spec() {
+    let project = Project::new();
+    lived_in_tier(&project);
+    // As when it lives and its file was only moved here by mistake.
+    project.write("tenants/.drafts/acme.yaml", &std::fs::read_to_string(project.path().join("tenants/test/acme.yaml")).unwrap());
+    std::fs::remove_file(project.path().join("tenants/test/acme.yaml")).unwrap();
+    branched(&project);
+    std::fs::remove_dir_all(project.path().join("tenants/.drafts")).unwrap();
+    assert_eq!(project.run(PLAN).ended(0).counts(), [0; 5]);
+}
+
+#[test]
 fn an_infra_group_that_is_gone_without_being_retired_is_shown() {
     let project = Project::new();
     let accounts = [bed().account(), bed().account()];

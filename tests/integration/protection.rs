@@ -68,3 +68,21 @@ fn a_downstream_of_a_protected_tier_stays() {
     project.edit("tiers/test.yaml", "protect: true\n", "");
     project.run(&["apply", "--yes", "tiers"]).ended(0);
 }
+
+/// What exists twice, as after two runs at once, is cleared up all the same: the one that stays is the protected one.
+#[test]
+fn a_second_one_of_something_protected_goes() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    project.edit("tiers/test.yaml", "tier: test\n", "tier: test\nprotect: true\n");
+    bed().boto(
+        &account,
+        r#"
+ec2 = aws("ec2")
+table = ec2.describe_route_tables(Filters=[{"Name": "tag-key", "Values": ["tierctl:resource"]}])["RouteTables"][0]
+ec2.create_route_table(VpcId=table["VpcId"], TagSpecifications=[{"ResourceType": "route-table", "Tags": table["Tags"]}])"#,
+    );
+    assert_eq!(project.plan().ended(0).counts(), [0, 0, 0, 1, 0]);
+    project.run(&["apply", "--yes", "tiers"]).ended(0).says("it exists twice, and nothing uses this one");
+    project.assert_plan_is_empty();
+}

@@ -480,3 +480,29 @@ fn a_tier_with_tenants_is_not_destroyed_and_logs_stay() {
     project.run(&["destroy", "--yes", "test"]).ended(0);
     project.run(&["destroy", "--yes", "third"]).ended(1).says("there is no spec of the tier third");
 }
+
+/// A service runs on providers that its cluster has: new ones come before it, and old ones go after it.
+#[test]
+fn capacity_providers_come_before_the_service_and_go_after_it() {
+    let project = Project::new();
+    let account = lived_in_tier(&project);
+    let runs_on = |from: &str, to: &str| {
+        project.edit("tenants/test/acme.yaml", &format!("  desired: 1{from}"), &format!("  desired: 1{to}"));
+        bed().post(&format!("/testbed/accounts/{account}"), &json!({ "reset_counters": true }));
+        let before = bed().get(&format!("/testbed/accounts/{account}/requests?writes"))["requests"].as_array().unwrap().len();
+        project.run(&["onboard", "--yes", "tenants"]).ended(0);
+        project.assert_plan_is_empty();
+        let log = bed().get(&format!("/testbed/accounts/{account}/requests?writes"));
+        let actions =
+            log["requests"].as_array().unwrap().iter().skip(before).map(|request| request["action"].as_str().unwrap().to_string());
+        let mut actions: Vec<String> = actions.filter(|action| action != "TagResource").collect();
+        actions.dedup();
+        actions
+    };
+    let (put, update) = ("PutClusterCapacityProviders", "UpdateService");
+    let (both, spot) =
+        ("\n  capacity_providers: [{name: FARGATE}, {name: FARGATE_SPOT}]", "\n  capacity_providers: [{name: FARGATE_SPOT}]");
+    assert_eq!(runs_on("", both), [put, update]);
+    assert_eq!(runs_on(both, spot), [update, put]);
+    assert_eq!(runs_on(spot, "\n  capacity_providers: [{name: FARGATE}]"), [put, update, put]);
+}
