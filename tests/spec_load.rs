@@ -1,6 +1,6 @@
 //! Files and folders into specs.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -127,7 +127,7 @@ fn documents_of_one_file_are_specs_of_their_own() {
     let specs = load_texts([("all.yaml".into(), text.replace('\n', "\r\n"))]);
     assert_eq!(codes(&specs), Vec::<&str>::new());
     assert_eq!(tenants(&specs), ["x", "y"]);
-    let Origin::Written(span) = specs.tenants[1].spec.tenant.origin() else { unreachable!() };
+    let Origin::Written(span) = specs.tenants[1].spec.tenant.origin() else { panic!("another form") };
     let at = specs.tenants[1].source.line_column(span.start);
     assert_eq!((at.line, at.column), (19, 9));
 }
@@ -140,7 +140,7 @@ fn anchors_and_merge_keys_are_expanded() {
     );
     let specs = load_texts([("t.yaml".into(), text)]);
     assert_eq!(codes(&specs), Vec::<&str>::new());
-    let [a, b] = specs.tiers[0].spec.downstreams.as_slice() else { unreachable!() };
+    let [a, b] = specs.tiers[0].spec.downstreams.as_slice() else { panic!("another form") };
     assert_eq!((a.name.as_str(), b.name.as_str()), ("a", "b"));
     assert_eq!((a.port.as_deref(), b.port.as_deref()), (Some(&443), Some(&8443)));
     assert!(matches!(&*b.service, ServiceName::PerRegion(names) if names["us-east-1"].as_str() == "sns"));

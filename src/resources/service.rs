@@ -822,7 +822,7 @@ fn describe_unhealthy(targets: &[TargetHealthDescription]) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
+#[expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use aws_sdk_ecs::types::builders::{DeploymentBuilder, ServiceBuilder};
     use aws_sdk_ecs::types::{DeploymentController, DeploymentControllerType, ServiceEvent};
@@ -1029,7 +1029,7 @@ mod tests {
     fn a_roll_out_that_has_trouble_says_so_while_it_goes_on() {
         let service = service([deployment(8, InProgress, 2).failed_tasks(1)]).build();
         let targets = [target("10.0.1.5", Unhealthy), target("10.0.2.5", Healthy)];
-        let Condition::Pending(text) = condition_of(&service, Some(&targets), &[]) else { unreachable!() };
+        let Condition::Pending(text) = condition_of(&service, Some(&targets), &[]) else { panic!("another form") };
         assert!(
             text.starts_with("2 tasks running, 1 of 2 targets healthy: 10.0.1.5 unhealthy (Health checks failed with these codes: [503])")
         );
@@ -1047,7 +1047,7 @@ mod tests {
             .events(event("rolling back to deployment ecs-svc/7."))
             .build();
         for condition in [during, condition_of(&after, None, &[])] {
-            let Condition::Failed(text) = condition else { unreachable!("{condition:?}") };
+            let Condition::Failed(text) = condition else { panic!("{condition:?}") };
             assert!(text.starts_with("the roll-out of revision 8 failed, and AWS rolled back to revision 7"), "{text}");
         }
     }
