@@ -133,7 +133,9 @@ impl Graph {
         for (index, change) in plan.steps() {
             if let Some(first) = makes.get(&index).or(removes.get(&index)) {
                 let awaited = change.after_waits.iter().filter_map(|wait| awaits.get(wait));
-                graph.needs[*first].extend(change.after.iter().filter_map(|needed| makes.get(needed)).chain(awaited));
+                // What is there and only loses something is not waited for: it may be what waits for this.
+                let needed = change.after.iter().filter(|needed| makes.get(*needed) != removes.get(*needed));
+                graph.needs[*first].extend(needed.filter_map(|needed| makes.get(needed)).chain(awaited));
             }
             if let Some(remove) = removes.get(&index) {
                 // Whoever held on to the old thing has let go when it is changed, or gone itself.
@@ -276,13 +278,19 @@ mod tests {
         let (cluster, service) = (Key::new(&scope, Kind::Cluster, "cluster"), Key::new(&scope, Kind::Service, "service"));
         let on = |name: &str| json!([{ "capacity_provider": name, "weight": 1, "base": 0 }]);
         let steps = |before: &[&str], after: &[&str], from: &str, to: &str| {
+            let target_group = Key::new(&scope, Kind::TargetGroup, "target-group");
             let found = [
+                Live::new(Kind::TargetGroup, &place(), "arn:target-group", target_group.tags(), &json!({ "health_check": { "port": 1 } })),
                 Live::new(Kind::Cluster, &place(), "arn:cluster", cluster.tags(), &json!({ "capacity_providers": before })),
                 Live::new(Kind::Service, &place(), "arn:service", service.tags(), &json!({ "capacity_provider_strategy": on(from) })),
             ];
             let wanted = [
                 Desired::new(cluster.clone(), &place(), &json!({ "capacity_providers": after }), &Tags::new()),
-                Desired::new(service.clone(), &place(), &json!({ "capacity_provider_strategy": on(to) }), &Tags::new()),
+                // As the estate has it: the service comes after its target group, and that after the cluster.
+                Desired::new(target_group.clone(), &place(), &json!({ "health_check": { "port": 2 } }), &Tags::new())
+                    .after([cluster.clone()]),
+                Desired::new(service.clone(), &place(), &json!({ "capacity_provider_strategy": on(to) }), &Tags::new())
+                    .after([target_group]),
             ];
             let intent = Intent { scopes: BTreeMap::from([(scope.clone(), Treatment::Manage)]), ..Intent::default() };
             Graph::new(&calculate(&wanted, &found, &intent), true)
@@ -291,7 +299,7 @@ mod tests {
         assert!(more.needs[find(&more, Verb::Update, Kind::Service)].contains(&find(&more, Verb::Update, Kind::Cluster)));
         let less = steps(&["FARGATE", "FARGATE_SPOT"], &["FARGATE"], "FARGATE_SPOT", "FARGATE");
         assert!(less.needs[find(&less, Verb::Update, Kind::Cluster)].contains(&find(&less, Verb::Update, Kind::Service)));
-        assert!(less.needs[find(&less, Verb::Update, Kind::Service)].is_empty());
+        assert!(less.needs[find(&less, Verb::Update, Kind::TargetGroup)].is_empty(), "it would wait for what waits for it");
         let other = steps(&["FARGATE"], &["FARGATE_SPOT"], "FARGATE", "FARGATE_SPOT");
         let (gives, runs, takes) = (
             find(&other, Verb::Widen, Kind::Cluster),
