@@ -159,7 +159,8 @@ fn permissions_markdown() -> String {
         "# Permissions\n\n\
          Generated from the policies that tierctl prints; do not edit.\n\n\
          `tierctl iam-policy --for COMMAND TIER` prints the policy document that a command needs, narrowed to one tier: to its names and \
-         paths, to things that bear its tag `tierctl:tier`, and to things that are made with it. `status` needs what `plan` needs, and a \
+         paths, to things that bear its tag `tierctl:tier`, and to things that are made with it; with `--cell NAME`, to what one account \
+         of it needs. `status` needs what `plan` needs, and a \
          saved plan of tiers and tenants what `apply` and `onboard` need together. `validate`, `schema`, `iam-policy`, `completions` and \
          `man` need nothing. A cell with an `assume_role` needs `sts:AssumeRole` on that role, for the credentials that tierctl is started \
          with. For access logs the bucket's owner lets Elastic Load Balancing write, in the bucket's policy.\n\n\

@@ -446,7 +446,7 @@ def _creations(tags: Tags, named: str) -> Iterator[Attempt]:
         ),
     )
     lower: dict[str, Any] = {"tags": lower_case(tags)} if tags else {}
-    yield creation("ecs:CreateCluster", lambda c, t, _: c("ecs").create_cluster(clusterName=f"{named}-x", **lower))
+    yield creation("ecs:CreateCluster", lambda c, t, _: c("ecs").create_cluster(clusterName=f"{named}-cell-1-ig-1-x", **lower))
     yield creation(
         "ecs:CreateService",
         lambda c, t, o: c("ecs").create_service(
@@ -456,7 +456,7 @@ def _creations(tags: Tags, named: str) -> Iterator[Attempt]:
     yield creation(
         "ecs:RegisterTaskDefinition",
         lambda c, t, _: c("ecs").register_task_definition(
-            family=f"{named}-x", containerDefinitions=[container], **fargate, **lower
+            family=f"{named}-cell-1-ig-1-x", containerDefinitions=[container], **fargate, **lower
         ),
     )
     yield creation(
