@@ -75,6 +75,9 @@ fn protected(context: &Context) -> Vec<(String, String)> {
         return Vec::new();
     }
     let specs = spec::load(&spec::Request { paths, current_folder: context.current_folder.clone(), defaults: false });
+    if specs.findings.has_errors() {
+        context.terminal.note("Some specs in tenants/ have errors, and may not count as protected: `tierctl validate` shows them");
+    }
     let tenants = specs.tenants.iter().map(|tenant| &tenant.spec).filter(|tenant| tenant.protect);
     tenants.map(|tenant| (tenant.tier.to_string(), tenant.tenant.to_string())).collect()
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::event_json::EventDocument;
 use super::outcome_json::OutcomeDocument;
 use super::plan_json::PlanDocument;
+use crate::spec::schema::on_one_line;
 
 pub fn plan_schema() -> Value {
     generate::<PlanDocument>("A plan of tierctl")
@@ -28,11 +29,4 @@ fn generate<T: JsonSchema>(title: &str) -> Value {
     RecursiveTransform(on_one_line).transform(&mut schema);
     schema.insert("title".to_owned(), title.into());
     schema.to_value()
-}
-
-/// Line breaks of a comment are those of the source code.
-fn on_one_line(schema: &mut schemars::Schema) {
-    if let Some(Value::String(description)) = schema.get_mut("description") {
-        *description = description.replace('\n', " ");
-    }
 }

@@ -63,8 +63,12 @@ fn as_specs_are_written(schema: &mut schemars::Schema) {
     if object.get("default").is_some_and(Value::is_null) {
         object.remove("default");
     }
-    // Line breaks of a comment are those of the source code.
-    if let Some(Value::String(description)) = object.get_mut("description") {
+    on_one_line(schema);
+}
+
+/// Line breaks of a comment are those of the source code.
+pub(crate) fn on_one_line(schema: &mut schemars::Schema) {
+    if let Some(Value::String(description)) = schema.get_mut("description") {
         *description = description.replace('\n', " ");
     }
 }
