@@ -71,7 +71,7 @@ fn main() {
         "changes": plan.changes.len(),
         "calculate": milliseconds(|| calculate(&desired, &[], &intent).changes.len()),
         "text": milliseconds(|| plan_text::render(&plan, &paint, &notes).len()),
-        "json": milliseconds(|| format!("{:#}", plan_json::render(&plan, &run)).len()),
+        "json": milliseconds(|| serde_json::to_string_pretty(&plan_json::document(&plan, &run)).unwrap().len()),
         "markdown": milliseconds(|| plan_markdown::render(&plan, &notes, 60_000).len()),
     });
     println!("{times}");

@@ -87,7 +87,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     };
     planned.plan.exceeded = arguments.limits.limits().exceeded_by(&planned.plan);
     match context.terminal.format {
-        Format::Json | Format::Ndjson => context.terminal.print_json(&plan_json::render(&planned.plan, &write::run_info(calls)))?,
+        Format::Json | Format::Ndjson => context.terminal.print_json(&plan_json::document(&planned.plan, &write::run_info(calls)))?,
         Format::Markdown => {
             let page = plan_markdown::render(&planned.plan, &planned.notes, arguments.max_bytes);
             context.terminal.print(&page)?;

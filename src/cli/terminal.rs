@@ -85,8 +85,8 @@ impl Terminal {
         Ok(())
     }
 
-    pub fn print_json(&self, value: &Value) -> Result<(), Failure> {
-        self.print(&format!("{value:#}"))
+    pub fn print_json(&self, value: &impl Serialize) -> Result<(), Failure> {
+        self.print(&serde_json::to_string_pretty(value).map_err(io::Error::from)?)
     }
 
     pub fn print_json_line(&self, value: &impl Serialize) -> Result<(), Failure> {

@@ -101,7 +101,7 @@ async fn show(terminal: &Terminal, mut events: mpsc::UnboundedReceiver<Event>, t
 fn end(context: &Context, outcome: &Outcome, plan: &Plan, exit: Exit) -> Result<(), Failure> {
     let (terminal, calls) = (&context.terminal, &context.calls);
     unread_is_fine(match terminal.format {
-        Format::Json => terminal.print_json(&outcome_json::render(outcome, plan, &run_info(calls))),
+        Format::Json => terminal.print_json(&outcome_json::document(outcome, plan, &run_info(calls))),
         Format::Ndjson => terminal.print_json_line(&event_json::summary(outcome, plan, &run_info(calls), exit.code())),
         Format::Text | Format::Markdown => {
             let printed = terminal.print(&outcome_text::render(outcome, plan.summary().blocked, &terminal.paint()));

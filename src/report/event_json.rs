@@ -14,7 +14,7 @@ use crate::plan::{Plan, Summary};
 /// they come, and a `summary` at the end.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "lowercase")]
-pub enum EventDocument {
+pub enum EventDocument<'a> {
     /// The plan that is about to be carried out.
     Start {
         /// Version 1.1 may say more than 1.0; 2.0 takes something away, or means something else by it.
@@ -30,20 +30,20 @@ pub enum EventDocument {
     Progress {
         time: String,
         #[serde(flatten)]
-        step: StepDocument,
+        step: StepDocument<'a>,
         state: ProgressState,
         /// What it waits for.
-        reason: Option<String>,
+        reason: Option<&'a str>,
     },
     /// How a step ended.
     Result {
         time: String,
         #[serde(flatten)]
-        step: StepDocument,
+        step: StepDocument<'a>,
         state: ResultState,
-        reason: Option<String>,
+        reason: Option<&'a str>,
         /// What to do about it.
-        remedy: Option<String>,
+        remedy: Option<&'a str>,
         /// How long it took, in seconds; only of what is done.
         seconds: Option<f64>,
     },
@@ -52,7 +52,7 @@ pub enum EventDocument {
     /// How the run ended. A run that could not begin has an error on standard error instead.
     Summary {
         #[serde(flatten)]
-        outcome: Box<OutcomeDocument>,
+        outcome: Box<OutcomeDocument<'a>>,
         /// The exit code of the command.
         exit_code: u8,
     },
@@ -76,41 +76,43 @@ pub enum ResultState {
     Failed,
 }
 
-pub fn start(plan: &Plan, steps: usize, time: SystemTime) -> EventDocument {
+pub fn start(plan: &Plan, steps: usize, time: SystemTime) -> EventDocument<'static> {
     EventDocument::Start { format_version: FORMAT_VERSION, time: written(time), summary: plan.summary(), steps }
 }
 
-pub fn of_event(event: &Event, time: SystemTime) -> EventDocument {
+pub fn of_event(event: &Event, time: SystemTime) -> EventDocument<'_> {
     let time = written(time);
-    let progress = |node: &Node, state, reason: &str, time| EventDocument::Progress {
-        time,
-        step: outcome_json::step(node),
-        state,
-        reason: some_text(reason),
-    };
-    let result = |node: &Node, state, reason: &str, remedy: &str, seconds, time| EventDocument::Result {
-        time,
-        step: outcome_json::step(node),
-        state,
-        reason: some_text(reason),
-        remedy: some_text(remedy),
-        seconds,
-    };
     match event {
         Event::Started { node } => progress(node, ProgressState::Started, "", time),
         Event::Waiting { node, reason } => progress(node, ProgressState::Waiting, reason, time),
         Event::NotBegun { node } => progress(node, ProgressState::NotBegun, "", time),
         Event::Finished { node, took } => {
             let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
-            result(node, ResultState::Done, "", "", Some(seconds), time)
+            EventDocument::Result {
+                time,
+                step: outcome_json::step(node),
+                state: ResultState::Done,
+                reason: None,
+                remedy: None,
+                seconds: Some(seconds),
+            }
         }
-        Event::Held { node, reason } => result(node, ResultState::Held, reason, "", None, time),
-        Event::Failed { node, reason, remedy } => result(node, ResultState::Failed, reason, remedy, None, time),
+        Event::Held { node, reason } => undone(node, ResultState::Held, reason, "", time),
+        Event::Failed { node, reason, remedy } => undone(node, ResultState::Failed, reason, remedy, time),
         Event::Interrupted => EventDocument::Interrupted { time },
     }
 }
 
-pub fn summary(outcome: &Outcome, plan: &Plan, run: &RunInfo, exit_code: u8) -> EventDocument {
+fn progress<'a>(node: &'a Node, state: ProgressState, reason: &'a str, time: String) -> EventDocument<'a> {
+    EventDocument::Progress { time, step: outcome_json::step(node), state, reason: some_text(reason) }
+}
+
+fn undone<'a>(node: &'a Node, state: ResultState, reason: &'a str, remedy: &'a str, time: String) -> EventDocument<'a> {
+    let (reason, remedy) = (some_text(reason), some_text(remedy));
+    EventDocument::Result { time, step: outcome_json::step(node), state, reason, remedy, seconds: None }
+}
+
+pub fn summary<'a>(outcome: &'a Outcome, plan: &'a Plan, run: &RunInfo, exit_code: u8) -> EventDocument<'a> {
     EventDocument::Summary { outcome: Box::new(outcome_json::document(outcome, plan, run)), exit_code }
 }
 

@@ -74,37 +74,37 @@ fn by_service(calls: &BTreeMap<String, CallCount>, number: impl Fn(&CallCount) -
 
 /// What a thing is, as all JSON has it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Identity {
+pub struct Identity<'a> {
     /// A kind of AWS thing, as `vpc_endpoint`; `infra_group` or `tenant` where one is refused as a whole.
-    kind: String,
+    kind: &'a str,
     /// Its name within its scope: the value of the tag `tierctl:resource`.
-    name: String,
-    tier: String,
-    cell: String,
-    infra_group: String,
+    name: &'a str,
+    tier: &'a str,
+    cell: &'a str,
+    infra_group: &'a str,
     /// Null for a thing of the tier.
-    tenant: Option<String>,
+    tenant: Option<&'a str>,
 }
 
-impl Identity {
-    fn new(kind: &str, name: &str, scope: &Scope) -> Self {
-        let Scope { tier, cell, infra_group, tenant } = scope.clone();
-        Self { kind: kind.into(), name: name.into(), tier, cell, infra_group, tenant }
+impl<'a> Identity<'a> {
+    fn new(kind: &'a str, name: &'a str, scope: &'a Scope) -> Self {
+        let Scope { tier, cell, infra_group, tenant } = scope;
+        Self { kind, name, tier, cell, infra_group, tenant: tenant.as_deref() }
     }
 }
 
 /// Where a thing is.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Located {
+pub struct Located<'a> {
     /// AWS account number, of 12 digits.
-    account: String,
+    account: &'a str,
     /// AWS Region.
-    region: String,
+    region: &'a str,
 }
 
-impl Located {
-    fn at(place: &Place) -> Self {
-        Self { account: place.account.clone(), region: place.region.clone() }
+impl<'a> Located<'a> {
+    fn at(place: &'a Place) -> Self {
+        Self { account: &place.account, region: &place.region }
     }
 }
 

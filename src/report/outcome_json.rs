@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::plan_json::{self, ChangeDocument};
 use super::{FORMAT_VERSION, Identity, RunDocument, RunInfo};
@@ -11,22 +10,22 @@ use crate::plan::{Action, Plan};
 
 /// What a command that writes prints with `--format json` when it ends. Lists are in the plan's order, not in that of the run.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct OutcomeDocument {
+pub struct OutcomeDocument<'a> {
     /// Version 1.1 may say more than 1.0; 2.0 takes something away, or means something else by it.
     format_version: &'static str,
     /// Steps that are done.
-    done: Vec<StepDocument>,
+    done: Vec<StepDocument<'a>>,
     /// Steps that failed.
-    failed: Vec<UndoneDocument>,
+    failed: Vec<UndoneDocument<'a>>,
     /// Steps that wait for somebody else.
-    held: Vec<UndoneDocument>,
+    held: Vec<UndoneDocument<'a>>,
     /// Steps that were not started, since what they need failed or the run was interrupted.
-    not_started: Vec<UndoneDocument>,
+    not_started: Vec<UndoneDocument<'a>>,
     /// Changes of the plan that were refused, and so were no steps.
-    blocked: Vec<ChangeDocument>,
+    blocked: Vec<ChangeDocument<'a>>,
     /// In what the plan does more than it may: then nothing has been done.
-    exceeded: Vec<String>,
-    warnings: Vec<String>,
+    exceeded: &'a [String],
+    warnings: &'a [String],
     /// Whether it was ended early.
     interrupted: bool,
     /// What varies from run to run.
@@ -35,10 +34,10 @@ pub struct OutcomeDocument {
 
 /// A step of a run: a replacement is two, one that makes and one that deletes.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct StepDocument {
+pub struct StepDocument<'a> {
     action: StepAction,
     #[serde(flatten)]
-    identity: Identity,
+    identity: Identity<'a>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
@@ -55,20 +54,16 @@ pub enum StepAction {
 
 /// A step that did not get done.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct UndoneDocument {
+pub struct UndoneDocument<'a> {
     #[serde(flatten)]
-    step: StepDocument,
-    reason: String,
+    step: StepDocument<'a>,
+    reason: &'a str,
     /// What to do about it; null where there is nothing but to run again.
-    remedy: Option<String>,
+    remedy: Option<&'a str>,
 }
 
 /// The end of a run of a plan.
-pub fn render(outcome: &Outcome, plan: &Plan, run: &RunInfo) -> Value {
-    json!(document(outcome, plan, run))
-}
-
-pub(super) fn document(outcome: &Outcome, plan: &Plan, run: &RunInfo) -> OutcomeDocument {
+pub fn document<'a>(outcome: &'a Outcome, plan: &'a Plan, run: &RunInfo) -> OutcomeDocument<'a> {
     let mut done: Vec<&Node> = outcome.done.iter().collect();
     done.sort_by(|a, b| order(a).cmp(&order(b)));
     let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked);
@@ -79,33 +74,33 @@ pub(super) fn document(outcome: &Outcome, plan: &Plan, run: &RunInfo) -> Outcome
         held: undone(&outcome.held),
         not_started: undone(&outcome.not_started),
         blocked: blocked.map(|change| plan_json::change(change, plan)).collect(),
-        exceeded: plan.exceeded.clone(),
-        warnings: plan.warnings.clone(),
+        exceeded: &plan.exceeded,
+        warnings: &plan.warnings,
         interrupted: outcome.interrupted,
         run: run.document(),
     }
 }
 
-fn undone(steps: &[Undone]) -> Vec<UndoneDocument> {
+fn undone(steps: &[Undone]) -> Vec<UndoneDocument<'_>> {
     let mut steps: Vec<&Undone> = steps.iter().collect();
     steps.sort_by(|a, b| order(&a.node).cmp(&order(&b.node)));
     let entries = steps.into_iter().map(|undone| UndoneDocument {
         step: step(&undone.node),
-        reason: undone.reason.clone(),
+        reason: &undone.reason,
         remedy: some_text(&undone.remedy),
     });
     entries.collect()
 }
 
-pub(super) fn some_text(text: &str) -> Option<String> {
-    Some(text.to_string()).filter(|text| !text.is_empty())
+pub(super) fn some_text(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn order(node: &Node) -> (&crate::resources::model::Scope, crate::resources::Kind, &str, Verb) {
     (&node.scope, node.kind, &node.name, node.verb)
 }
 
-pub(super) fn step(node: &Node) -> StepDocument {
+pub(super) fn step(node: &Node) -> StepDocument<'_> {
     let action = match node.verb {
         Verb::Create => StepAction::Create,
         Verb::Widen => StepAction::Widen,
@@ -119,6 +114,7 @@ pub(super) fn step(node: &Node) -> StepDocument {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
+    use serde_json::json;
 
     use super::*;
     use crate::plan::{Change, Subject};
@@ -127,7 +123,7 @@ mod tests {
     #[test]
     fn every_way_to_end() {
         let full = Change::blocked(Subject::Tenant, &acme(), "acme", &place(), "the infra group is full");
-        assert_snapshot!(pretty(&render(&ended(), &plan(vec![full]), &run())));
+        assert_snapshot!(pretty(&json!(document(&ended(), &plan(vec![full]), &run()))));
     }
 
     #[test]
@@ -137,6 +133,6 @@ mod tests {
         reversed.failed.reverse();
         reversed.not_started.reverse();
         let plan = plan(Vec::new());
-        assert_eq!(render(&ended(), &plan, &run()).to_string(), render(&reversed, &plan, &run()).to_string());
+        assert_eq!(json!(document(&ended(), &plan, &run())), json!(document(&reversed, &plan, &run())));
     }
 }

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::{FORMAT_VERSION, Identity, Located, RunDocument, RunInfo};
 use crate::plan::{Action, Change, FieldChange, Origin, Plan, Summary};
@@ -10,64 +9,64 @@ use crate::resources::model::Condition;
 
 /// What `tierctl plan --format json` prints.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct PlanDocument {
+pub struct PlanDocument<'a> {
     /// Version 1.1 may say more than 1.0; 2.0 takes something away, or means something else by it.
     format_version: &'static str,
     /// Numbers of changes, by what they do.
     summary: Summary,
     /// The tiers' before the tenants', then by scope, kind and name.
-    changes: Vec<ChangeDocument>,
+    changes: Vec<ChangeDocument<'a>>,
     /// Things with tierctl's tags that no spec names: they are left alone.
-    unclaimed: Vec<UnclaimedDocument>,
+    unclaimed: Vec<UnclaimedDocument<'a>>,
     /// Things that are as the specs say and do not do their work yet.
-    waits: Vec<WaitDocument>,
+    waits: Vec<WaitDocument<'a>>,
     /// In what the plan does more than it may.
-    exceeded: Vec<String>,
+    exceeded: &'a [String],
     /// What is worth knowing before the plan is carried out.
-    warnings: Vec<String>,
+    warnings: &'a [String],
     /// What varies from run to run.
     run: RunDocument,
 }
 
 /// A thing that is to be made, changed, replaced or deleted, or that cannot be.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ChangeDocument {
+pub struct ChangeDocument<'a> {
     action: Action,
     #[serde(flatten)]
-    identity: Identity,
+    identity: Identity<'a>,
     #[serde(flatten)]
-    located: Located,
+    located: Located<'a>,
     /// The fields that differ; of a thing to be made, all.
-    fields: Vec<FieldChange>,
+    fields: &'a [FieldChange],
     /// Where it comes from; null where it is refused before anything was compared.
     origin: Option<Origin>,
     /// Why it is replaced, deleted or blocked; null where the fields say it.
-    reason: Option<String>,
+    reason: Option<&'a str>,
     /// How many tenants depend on what the tier has here; null for a tenant's own.
     dependents: Option<usize>,
 }
 
 /// A thing with tierctl's tags that no spec names.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct UnclaimedDocument {
+pub struct UnclaimedDocument<'a> {
     #[serde(flatten)]
-    identity: Identity,
+    identity: Identity<'a>,
     #[serde(flatten)]
-    located: Located,
+    located: Located<'a>,
     /// AWS's id or ARN of it.
-    id: String,
+    id: &'a str,
 }
 
 /// A thing that is as it should be and does not do its work yet.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct WaitDocument {
+pub struct WaitDocument<'a> {
     #[serde(flatten)]
-    identity: Identity,
+    identity: Identity<'a>,
     #[serde(flatten)]
-    located: Located,
+    located: Located<'a>,
     state: WaitState,
     /// What it waits for.
-    reason: String,
+    reason: &'a str,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
@@ -83,41 +82,41 @@ pub enum WaitState {
     Leaving,
 }
 
-pub fn render(plan: &Plan, run: &RunInfo) -> Value {
-    json!(PlanDocument {
+pub fn document<'a>(plan: &'a Plan, run: &RunInfo) -> PlanDocument<'a> {
+    PlanDocument {
         format_version: FORMAT_VERSION,
         summary: plan.summary(),
         changes: plan.changes.iter().map(|one| change(one, plan)).collect(),
         unclaimed: unclaimed(plan),
         waits: waits(plan),
-        exceeded: plan.exceeded.clone(),
-        warnings: plan.warnings.clone(),
+        exceeded: &plan.exceeded,
+        warnings: &plan.warnings,
         run: run.document(),
-    })
+    }
 }
 
-pub(super) fn change(change: &Change, plan: &Plan) -> ChangeDocument {
+pub(super) fn change<'a>(change: &'a Change, plan: &Plan) -> ChangeDocument<'a> {
     ChangeDocument {
         action: change.action,
         identity: Identity::new(change.subject.name(), &change.name, &change.scope),
         located: Located::at(&change.place),
-        fields: change.fields.clone(),
+        fields: &change.fields,
         origin: change.origin,
-        reason: change.reason.clone(),
+        reason: change.reason.as_deref(),
         dependents: plan.dependents(change),
     }
 }
 
-fn unclaimed(plan: &Plan) -> Vec<UnclaimedDocument> {
+fn unclaimed(plan: &Plan) -> Vec<UnclaimedDocument<'_>> {
     let entries = plan.unclaimed.iter().map(|item| UnclaimedDocument {
         identity: Identity::new(item.key.kind.name(), &item.key.name, &item.key.scope),
         located: Located::at(&item.place),
-        id: item.id.clone(),
+        id: &item.id,
     });
     entries.collect()
 }
 
-fn waits(plan: &Plan) -> Vec<WaitDocument> {
+fn waits(plan: &Plan) -> Vec<WaitDocument<'_>> {
     let entries = plan.waits.iter().filter_map(|wait| {
         let state = match &wait.live.condition {
             Condition::Ready | Condition::Pending(_) | Condition::Absent(_) => WaitState::Pending,
@@ -130,7 +129,7 @@ fn waits(plan: &Plan) -> Vec<WaitDocument> {
             identity: Identity::new(key.kind.name(), &key.name, &key.scope),
             located: Located::at(&wait.desired.place),
             state,
-            reason: wait.live.condition.reason()?.to_string(),
+            reason: wait.live.condition.reason()?,
         })
     });
     entries.collect()
@@ -139,7 +138,7 @@ fn waits(plan: &Plan) -> Vec<WaitDocument> {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::plan::{Action, FieldChange, Subject};
@@ -171,13 +170,13 @@ mod tests {
 
     #[test]
     fn every_form() {
-        assert_snapshot!(pretty(&render(&everything(), &run())));
+        assert_snapshot!(pretty(&json!(document(&everything(), &run()))));
     }
 
     #[test]
     fn only_the_run_varies() {
         let without_run = |plan: &Plan, run: &RunInfo| {
-            let mut value = render(plan, run);
+            let mut value = json!(document(plan, run));
             value.as_object_mut().and_then(|object| object.remove("run"));
             value.to_string()
         };

@@ -33,16 +33,12 @@ pub fn render(plan: &Plan, notes: &PlanNotes, max_bytes: usize) -> String {
     let groups = groups(plan);
     let headings: Vec<String> = groups.iter().map(|(scope, changes)| heading(scope, changes)).collect();
     let least: usize = headings.iter().map(|heading| heading.len() + NO_TABLE.len()).sum();
-    let mut left = max_bytes.saturating_sub(head.len() + least + RESERVE);
-    let mut take = |text: String| {
-        let fits = text.len() <= left;
-        left -= if fits { text.len() } else { 0 };
-        fits.then_some(text)
-    };
+    let mut room = Room(max_bytes.saturating_sub(head.len() + least + RESERVE));
     // Every table comes before any details, and what is no change before both.
-    let tail: Vec<Option<String>> = tail(plan).into_iter().map(&mut take).collect();
-    let tables: Vec<Option<String>> = groups.values().map(|changes| take(table(plan, changes))).collect();
-    let details: Vec<Option<String>> = groups.values().map(|changes| take(details(plan, changes, notes))).collect();
+    let tail: Vec<Option<String>> = tail(plan).into_iter().map(|line| room.take(line)).collect();
+    let tables: Vec<Option<String>> = groups.values().map(|changes| room.take(table(plan, changes))).collect();
+    let details = groups.values().map(|changes| details(plan, changes, notes, room.0).and_then(|text| room.take(text)));
+    let details: Vec<Option<String>> = details.collect();
     let cut = |parts: &[Option<String>]| parts.iter().filter(|part| part.is_none()).count();
     let (lines, folded) = (cut(&tail), cut(&details));
     let mut page = head;
@@ -57,6 +53,17 @@ pub fn render(plan: &Plan, notes: &PlanNotes, max_bytes: usize) -> String {
         page.push_str(&format!("\n*Cut: {} ({number}). `tierctl plan` shows all.*\n", if number == 1 { one } else { many }));
     }
     page
+}
+
+/// Bytes that are left.
+struct Room(usize);
+
+impl Room {
+    /// The text, if there is room for it.
+    fn take(&mut self, text: String) -> Option<String> {
+        self.0 = self.0.checked_sub(text.len())?;
+        Some(text)
+    }
 }
 
 fn groups(plan: &Plan) -> BTreeMap<Scope, Vec<&Change>> {
@@ -201,14 +208,13 @@ fn cut(value: &str) -> String {
     }
 }
 
-/// The infra group's part of the plan as text.
-fn details(plan: &Plan, changes: &[&Change], notes: &PlanNotes) -> String {
-    let changes_here = changes.iter().map(|change| (*change).clone()).collect();
-    let part = Plan { changes: changes_here, tenants: plan.tenants.clone(), ..Plan::default() };
-    let text = plan_text::changes(&part, &Paint::plain(WIDTH), notes).replace(JOINT, " ");
+/// The infra group's part of the plan as text; nothing where that alone is longer than `most` bytes.
+fn details(plan: &Plan, changes: &[&Change], notes: &PlanNotes, most: usize) -> Option<String> {
+    // A space takes one byte, and the space at which no line is broken two.
+    let text = plan_text::changes(changes, plan, &Paint::plain(WIDTH), notes, most.saturating_mul(2))?.replace(JOINT, " ");
     let fence = "`".repeat(longest_run(&text).max(2) + 1);
     let title = count(changes.len(), "change", "changes");
-    format!("<details><summary>{title} in full</summary>\n\n{fence}text\n{}\n{fence}\n\n</details>\n\n", text.trim_end())
+    Some(format!("<details><summary>{title} in full</summary>\n\n{fence}text\n{}\n{fence}\n\n</details>\n\n", text.trim_end()))
 }
 
 /// What is no change, line by line: warnings, waits, what no spec names.

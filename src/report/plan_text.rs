@@ -30,8 +30,8 @@ const CONTEXT: usize = 2;
 const FEW: usize = 2;
 
 pub fn render(plan: &Plan, paint: &Paint, notes: &PlanNotes) -> String {
-    let mut page = Page { paint, text: String::new(), names_unknown: false };
-    page.changes_of(plan, notes);
+    let mut page = Page { paint, text: String::new(), names_unknown: false, most: usize::MAX };
+    page.changes_of(plan.changes.iter(), plan, notes);
     page.waits(plan);
     page.unclaimed(plan);
     page.warnings(plan);
@@ -39,11 +39,11 @@ pub fn render(plan: &Plan, paint: &Paint, notes: &PlanNotes) -> String {
     page.text
 }
 
-/// The changes alone.
-pub(super) fn changes(plan: &Plan, paint: &Paint, notes: &PlanNotes) -> String {
-    let mut page = Page { paint, text: String::new(), names_unknown: false };
-    page.changes_of(plan, notes);
-    page.text
+/// Some of its changes alone; nothing if that is longer than `most` bytes.
+pub(super) fn changes(changes: &[&Change], plan: &Plan, paint: &Paint, notes: &PlanNotes, most: usize) -> Option<String> {
+    let mut page = Page { paint, text: String::new(), names_unknown: false, most };
+    page.changes_of(changes.iter().copied(), plan, notes);
+    (page.text.len() <= most).then_some(page.text)
 }
 
 /// The changes of one infra group.
@@ -53,9 +53,9 @@ struct Group<'a> {
     tenants: BTreeMap<&'a str, Vec<&'a Change>>,
 }
 
-fn groups(plan: &Plan) -> BTreeMap<Scope, Group<'_>> {
+fn groups<'a>(changes: impl Iterator<Item = &'a Change>) -> BTreeMap<Scope, Group<'a>> {
     let mut groups: BTreeMap<Scope, Group<'_>> = BTreeMap::new();
-    for change in &plan.changes {
+    for change in changes {
         let group = groups.entry(change.scope.without_tenant()).or_default();
         match change.scope.tenant.as_deref() {
             Some(tenant) => group.tenants.entry(tenant).or_default().push(change),
@@ -70,6 +70,8 @@ struct Page<'a> {
     text: String,
     /// Whether an unknown id stands as a name in angle brackets somewhere.
     names_unknown: bool,
+    /// Bytes after which nobody is going to read it.
+    most: usize,
 }
 
 impl Page<'_> {
@@ -81,8 +83,8 @@ impl Page<'_> {
         self.text.push('\n');
     }
 
-    fn changes_of(&mut self, plan: &Plan, notes: &PlanNotes) {
-        for (scope, group) in groups(plan) {
+    fn changes_of<'a>(&mut self, changes: impl Iterator<Item = &'a Change>, plan: &Plan, notes: &PlanNotes) {
+        for (scope, group) in groups(changes) {
             self.group(&scope, &group, plan, notes);
         }
     }
@@ -103,6 +105,9 @@ impl Page<'_> {
         }
         let mut said: BTreeMap<Vec<&str>, &str> = BTreeMap::new();
         for (tenant, changes) in &group.tenants {
+            if self.text.len() > self.most {
+                return;
+            }
             self.line(2, 4, &Phrase::new().unit(tone::PLAIN, "tenant ").glue(tone::STRONG, shown(tenant)));
             let is_new = changes.iter().any(|change| change.action == Action::Create);
             if let Some(inherited) = notes.inherited.get(&scope.with_tenant(tenant)).filter(|_| is_new) {

@@ -11,15 +11,15 @@ use super::plan_json::PlanDocument;
 use crate::spec::schema::on_one_line;
 
 pub fn plan_schema() -> Value {
-    generate::<PlanDocument>("A plan of tierctl")
+    generate::<PlanDocument<'static>>("A plan of tierctl")
 }
 
 pub fn outcome_schema() -> Value {
-    generate::<OutcomeDocument>("The outcome of a run of tierctl")
+    generate::<OutcomeDocument<'static>>("The outcome of a run of tierctl")
 }
 
 pub fn event_schema() -> Value {
-    generate::<EventDocument>("An event of a run of tierctl")
+    generate::<EventDocument<'static>>("An event of a run of tierctl")
 }
 
 fn generate<T: JsonSchema>(title: &str) -> Value {
