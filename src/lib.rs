@@ -12,3 +12,4 @@ pub mod report;
 pub mod resources;
 mod sha256;
 pub mod spec;
+mod words;

@@ -10,7 +10,7 @@ mod step;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -21,10 +21,15 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::Writer;
 use crate::live;
 use crate::plan::Plan;
-use crate::resources::model::{Key, Live, Scope};
+use crate::resources::Kind;
+use crate::resources::model::{Key, Live, Place, Scope};
 use graph::Graph;
 pub use graph::{Node, Verb};
 use step::Ended;
+
+/// Steps of a kind and place between their look and their write: so few that the last of them writes within seconds at the
+/// slowest rates that AWS publishes, and enough for the highest.
+const LOOKS_AT_ONCE: usize = 4;
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -75,6 +80,7 @@ pub enum Event {
     Held {
         node: Node,
         reason: String,
+        remedy: String,
     },
     Failed {
         node: Node,
@@ -127,9 +133,18 @@ struct Shared {
     stop: CancellationToken,
     wait: bool,
     saved: Option<Saved>,
+    /// Permits for steps between their look and their write, by place and kind.
+    looks: Mutex<BTreeMap<(Place, Kind), Arc<Semaphore>>>,
 }
 
 impl Shared {
+    /// Permits for steps of a saved plan that look at a thing once more and then write: a step that looked while many were
+    /// before it in the queue would write long after it looked.
+    fn looks(&self, place: &Place, kind: Kind) -> Arc<Semaphore> {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.entry((place.clone(), kind)).or_insert_with(|| Arc::new(Semaphore::new(LOOKS_AT_ONCE))).clone()
+    }
+
     fn writer(&self, scope: &Scope) -> Option<&Writer> {
         self.writers.get(&(scope.tier.clone(), scope.cell.clone()))
     }
@@ -160,6 +175,7 @@ pub async fn run(
         stop: interrupt.stop.clone(),
         wait: options.wait,
         saved: options.saved.clone(),
+        looks: Mutex::default(),
     });
     let mut outcome = Outcome::default();
     let mut left: BTreeSet<usize> = (0..graph.nodes.len()).collect();

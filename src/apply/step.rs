@@ -60,7 +60,7 @@ pub(super) async fn run(shared: &Shared, work: Work, made: &(dyn Fn() + Send + S
     .await;
     shared.send(match &ended {
         Ended::Done => Event::Finished { node, took: started.elapsed() },
-        Ended::Held(reason, _) => Event::Held { node, reason: reason.clone() },
+        Ended::Held(reason, remedy) => Event::Held { node, reason: reason.clone(), remedy: remedy.clone() },
         Ended::Failed(reason, remedy) => Event::Failed { node, reason: reason.clone(), remedy: remedy.clone() },
         Ended::NotBegun => Event::NotBegun { node },
     });
@@ -75,7 +75,9 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     if let (Verb::Widen | Verb::Update | Verb::Delete, Some(live)) = (node.verb, &live) {
         check_owner(shared, &node, writer, live).await?;
     }
+    let mut look = None;
     if let Some(saved) = shared.saved.as_ref().filter(|_| node.verb != Verb::Await && !is_second_half) {
+        look = shared.looks(writer.reader().place(), node.kind).acquire_owned().await.ok();
         check_unmoved(shared, &node, writer, saved, live.as_ref(), desired.as_ref(), &known).await?;
     }
     if node.verb == Verb::Delete {
@@ -84,6 +86,7 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
         while let Err(error) = limited(shared, resource.delete(writer, &live)).await {
             pause.after(error).await?;
         }
+        drop(look);
         let mut pause = Pause::new(shared, &node);
         loop {
             match limited(shared, polling(resource.departure(writer.reader(), &live))).await {
@@ -97,10 +100,24 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     }
     let Some(desired) = desired else { return Ok(Ended::Done) };
     let mut wanted = resolved(shared, &desired, known)?;
-    let record = resource.record_tag(&wanted.fields).map(|tag| (tag, attribution::record(node.kind, &wanted.fields, &wanted.tags)));
+    let own_tags = wanted.tags.clone();
+    let record = |without: &[&str]| {
+        let tag = resource.record_tag(&wanted.fields)?;
+        let mut fields = wanted.fields.clone();
+        fields.retain(|field, _| !without.contains(&field.as_str()));
+        Some((tag, attribution::record(node.kind, &fields, &own_tags)))
+    };
+    // What is as wanted already is nothing to wait for.
+    let is_there = |field: &&str| live.as_ref().is_some_and(|live| live.fields.get(*field) == wanted.fields.get(*field));
+    let last: Vec<&str> = resource.set_when_ready().iter().copied().filter(|field| !is_there(field)).collect();
+    let later: Vec<&str> = match node.verb {
+        Verb::Create => last.iter().chain(resource.set_after_creation()).copied().collect(),
+        _ => last.clone(),
+    };
+    let (at_once, then, whole) = (record(&later), record(&last), record(&[]));
     // The first half of an update is not all that is applied, and a part is tagged after it is made.
     if node.verb != Verb::Widen && resource.is_tagged() {
-        wanted.tags.extend(record.clone());
+        wanted.tags.extend(at_once.clone());
     }
     let id = match (node.verb, &live) {
         (Verb::Create, _) => {
@@ -119,12 +136,17 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
         (Verb::Widen | Verb::Update, Some(live)) => update(shared, &node, writer, live, &mut wanted, changed).await?,
         (_, live) => live.as_ref().map(|live| live.id.clone()).unwrap_or_default(),
     };
+    drop(look);
     shared.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(desired.key.clone(), id.clone());
-    if let (Verb::Create | Verb::Update, false, Some((tag, record))) = (node.verb, resource.is_tagged(), record)
-        && live.as_ref().is_none_or(|live| live.tags.get(&tag) != Some(&record))
+    let recorded = |tag: &str| match (resource.is_tagged(), &live) {
+        (true, _) => wanted.tags.get(tag).cloned(),
+        (false, live) => live.as_ref().and_then(|live| live.tags.get(tag).cloned()),
+    };
+    if let (Verb::Create | Verb::Update, Some((tag, record))) = (node.verb, then.clone())
+        && recorded(&tag).as_ref() != Some(&record)
     {
-        let part = Live::new(node.kind, &wanted.place, &id, Tags::new(), &wanted.fields);
-        add_tags(shared, &node, writer, &part, &Tags::from([(tag, record)])).await?;
+        let thing = Live::new(node.kind, &wanted.place, &id, Tags::new(), &wanted.fields);
+        add_tags(shared, &node, writer, &thing, &Tags::from([(tag, record)])).await?;
     }
     if node.verb == Verb::Create && node.scope.is_tenant() {
         let live = Live::new(node.kind, &wanted.place, &id, wanted.tags.clone(), &wanted.fields);
@@ -136,6 +158,7 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     if !shared.wait && !is_awaited {
         return Ok(Ended::Done);
     }
+    let mut has_completed = false;
     let mut pause = Pause::new(shared, &node);
     loop {
         match limited(shared, polling(resource.condition(writer.reader(), &id, &wanted))).await {
@@ -143,8 +166,15 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
                 let Some(ended) = pause.until_ready(condition).await? else { continue };
                 if matches!(ended, Ended::Done) {
                     match limited(shared, resource.complete(writer, &id, &wanted)).await {
+                        Ok(false) if has_completed || matches!(node.verb, Verb::Create | Verb::Update) && whole != then => {
+                            let thing = Live::new(node.kind, &wanted.place, &id, Tags::new(), &wanted.fields);
+                            add_tags(shared, &node, writer, &thing, &whole.clone().into_iter().collect()).await?;
+                        }
                         Ok(false) => {}
-                        Ok(true) => continue,
+                        Ok(true) => {
+                            has_completed = true;
+                            continue;
+                        }
                         Err(error) => {
                             pause.after(error).await?;
                             continue;
@@ -210,7 +240,12 @@ async fn check_unmoved(
             Err(error) => pause.after(error).await?,
         }
     };
-    let moved = |what: String| Err(Ended::Held(format!("since the plan was made: {what}"), "plan again, and look at the new plan".into()));
+    let moved = |what: String| {
+        Err(Ended::Held(
+            format!("while the plan was carried out: {what}, so this is left alone"),
+            "plan again, and look at the new plan".into(),
+        ))
+    };
     let Some(live) = live.filter(|_| node.verb != Verb::Create) else {
         let key = Key::new(&node.scope, node.kind, &node.name);
         // A part is there with its whole, which this plan has made.

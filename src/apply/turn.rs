@@ -139,6 +139,7 @@ mod tests {
             stop: CancellationToken::new(),
             wait: true,
             saved: None,
+            looks: Mutex::default(),
         };
         (shared, told)
     }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::failure::Failure;
 use crate::spec::model::{TenantSpec, TierSpec};
-use crate::spec::{Loaded, Specs, is_read_below, load_texts};
+use crate::spec::{Loaded, Specs, is_read_below, load_texts, tier_of_departed};
 
 /// What is new and what has gone.
 pub(super) struct Changes {
@@ -41,13 +41,36 @@ pub(super) fn narrow(specs: Specs, revision: &str, current_folder: &Path, paths:
     }
     // What was wrong with them then is no matter now.
     let before = load_texts(before);
-    let departed_tenants = before.tenants.iter().map(|tenant| &tenant.spec);
-    let has_spec = |tenant: &&TenantSpec| specs.tenants.iter().any(|now| identity(&now.spec) == identity(tenant));
-    let departed_tenants: Vec<TenantSpec> = departed_tenants.filter(|tenant| !has_spec(tenant)).cloned().collect();
-    let is_left = |tier: &&TierSpec| departed_tenants.iter().any(|tenant| tenant.tier == tier.tier);
-    let left_tiers = specs.tiers.iter().map(|tier| &tier.spec).filter(is_left).cloned().collect();
+    let with_spec: BTreeSet<(&str, &str)> = specs.tenants.iter().map(|tenant| identity(&tenant.spec)).collect();
+    let departed_tenants: Vec<&Loaded<TenantSpec>> =
+        before.tenants.iter().filter(|tenant| !with_spec.contains(&identity(&tenant.spec))).collect();
     let departed_groups = before.tiers.iter().filter_map(|tier| departed(&tier.spec, specs.tier(&tier.spec.tier)));
-    let departed_groups = departed_groups.collect();
+    let departed_groups: Vec<TierSpec> = departed_groups.collect();
+    let mut left_tiers: BTreeMap<String, TierSpec> = BTreeMap::new();
+    for tenant in &departed_tenants {
+        let name = tenant.spec.tier.as_str();
+        if left_tiers.contains_key(name) {
+            continue;
+        }
+        let known = specs.tiers.iter().find(|tier| *tier.spec.tier == name).map(|tier| tier.spec.clone());
+        // The paths may name the tenants alone, and none of this tier is left among them.
+        match known.or_else(|| tier_of_departed(name, &tenant.source.path, &current_folder)) {
+            Some(tier) => {
+                left_tiers.insert(name.to_string(), tier);
+            }
+            // What has left with it shows in its infra groups.
+            None if departed_groups.iter().any(|tier| *tier.tier == name) => {}
+            None => {
+                let message = format!(
+                    "the spec of {} is gone, and there is none of its tier {name} by which to look for what it has left behind",
+                    *tenant.spec.tenant
+                );
+                return Err(Failure::usage(message, "put the tier's spec back, or name its folder too"));
+            }
+        }
+    }
+    let left_tiers = left_tiers.into_values().collect();
+    let departed_tenants: Vec<TenantSpec> = departed_tenants.into_iter().map(|tenant| tenant.spec.clone()).collect();
 
     let is_changed = |path: &Path| {
         let path = current_folder.join(path);

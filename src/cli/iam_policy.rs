@@ -36,11 +36,17 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     context.terminal.print_json(&policy)?;
     let length = permissions::length(&policy);
     if length > permissions::LONGEST_MANAGED {
+        let advice = match length > permissions::LONGEST_INLINE {
+            true => format!("an inline policy {}: make several of its statements", permissions::LONGEST_INLINE),
+            false => format!(
+                "put it on its role as an inline policy, which may have {}, or make several of its statements",
+                permissions::LONGEST_INLINE
+            ),
+        };
         context.terminal.note(&format!(
-            "It has {length} characters without whitespace. A managed policy may have {}: put it on its role as an inline policy, which may \
-             have {}, or make several of its statements{}",
+            "It has {length} characters without whitespace. A managed policy may have {}{} {advice}{}",
             permissions::LONGEST_MANAGED,
-            permissions::LONGEST_INLINE,
+            if length > permissions::LONGEST_INLINE { ", and" } else { ":" },
             if tier.is_some_and(|tier| tier.cells.len() > 1) { "; with --cell it is shorter" } else { "" },
         ));
     }

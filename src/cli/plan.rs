@@ -4,12 +4,12 @@ use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use super::{Context, LimitOptions, changed_since, plan_file, planning, write};
 use crate::aws::Access;
-use crate::plan::calculate::count;
 use crate::plan::intent::{self, Purpose};
 use crate::plan::saved::{SavedPlan, SavedSpec};
 use crate::plan::{Plan, attribution};
 use crate::report::{calls_text, plan_json, plan_markdown, plan_text};
 use crate::spec::Specs;
+use crate::words::count;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Only {
@@ -81,11 +81,12 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             planned.plan.warnings.push(format!("{what} left out: `tierctl plan` without --drift-only shows all"));
         }
     }
-    let saved = match &arguments.out {
-        Some(path) => Some((path, save(context, path, &specs, purpose, &planned.plan)?)),
-        None => None,
-    };
     planned.plan.exceeded = arguments.limits.limits().exceeded_by(&planned.plan);
+    let is_within_limits = planned.plan.exceeded.is_empty();
+    let saved = match &arguments.out {
+        Some(path) if is_within_limits => Some((path, save(context, path, &specs, purpose, &planned.plan)?)),
+        _ => None,
+    };
     match context.terminal.format {
         Format::Json | Format::Ndjson => context.terminal.print_json(&plan_json::document(&planned.plan, &write::run_info(calls)))?,
         Format::Markdown => {
@@ -102,6 +103,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if let Some((path, sha256)) = saved {
         let path = path.display();
         context.terminal.note(&format!("Saved. To carry out just this: `tierctl apply --plan {path} --plan-sha256 {sha256}`"));
+    }
+    if arguments.out.is_some() && !is_within_limits {
+        context.terminal.note("Not saved: it does more than its limits allow. Allow more, or change less at once.");
     }
     Ok(if planned.plan.is_blocked() {
         Exit::Blocked

@@ -12,8 +12,8 @@ use super::failure::Failure;
 use crate::aws::{Access, AwsError, Calls, Credentials, Reader, Session, Writer};
 use crate::estate::{self, Facts, Group, infra_group, names};
 use crate::live;
-use crate::plan::calculate::count;
 use crate::plan::intent::{self, Intended, Leaver, Purpose, Subjects};
+use crate::plan::placement::Residents;
 use crate::plan::saved::{Resumed, SavedPlan};
 use crate::plan::{self, Change, Intent, Plan, Treatment, placement};
 use crate::report::plan_text::PlanNotes;
@@ -21,6 +21,7 @@ use crate::resources::model::{Desired, Live, Place, Scope};
 use crate::resources::{Kind, ReadScope, foreign};
 use crate::spec;
 use crate::spec::model::{Placement, TenantSpec, TierSpec};
+use crate::words::count;
 
 /// Up to this many tenants are looked up by name in every infra group that may be theirs; more are found faster in the
 /// listings of their tier.
@@ -125,7 +126,8 @@ pub(super) async fn plan(context: &Context, subjects: &[Subjects<'_>], purpose: 
     let mut live = live::read(&requests).await?;
     let (homes, unseen) = look_elsewhere(&targets, &live, calls).await;
     live.extend(homes);
-    if targets.narrow && targets.groups.iter().any(|group| placement::places(*group, &live).free < targets.candidates.len()) {
+    let residents = Residents::of(&live);
+    if targets.narrow && targets.groups.iter().any(|group| placement::places(*group, &residents, &live).free < targets.candidates.len()) {
         // It is, or may become, full: then it matters which of the other rules are tenants'.
         live::tell_tenants_rules(&sessions.by_place, &mut live).await?;
     }
@@ -280,6 +282,8 @@ struct Targets<'a> {
     groups: Vec<Group<'a>>,
     /// Tenant and group for every place where a tenant of the specs may live.
     candidates: Vec<(Group<'a>, &'a TenantSpec)>,
+    /// The tenants of these, by infra group.
+    by_group: BTreeMap<Scope, Vec<&'a TenantSpec>>,
     /// Tier and name of tenants that are known to be new.
     new_tenants: BTreeSet<(&'a str, &'a str)>,
     /// Whether only what tenants need is read.
@@ -298,6 +302,10 @@ impl<'a> Targets<'a> {
                 candidates.extend(Group::all_of(subject.tier).filter(at).map(|group| (group, *tenant)));
             }
         }
+        let mut by_group: BTreeMap<Scope, Vec<&TenantSpec>> = BTreeMap::new();
+        for (group, tenant) in &candidates {
+            by_group.entry(group.scope()).or_default().push(tenant);
+        }
         let observes_tiers = subjects.iter().all(|subject| !purpose.manages_tier(subject.given));
         let prunes = purpose == Purpose::Onboard { prune: true };
         let narrow = purpose.manages_tenants()
@@ -307,10 +315,15 @@ impl<'a> Targets<'a> {
         let groups = subjects.iter().flat_map(|subject| Group::all_of(subject.tier));
         let groups = match narrow {
             false => groups.collect(),
-            true => groups.filter(|group| candidates.iter().any(|(home, _)| home.scope() == group.scope())).collect(),
+            true => groups.filter(|group| by_group.contains_key(&group.scope())).collect(),
         };
         let new = subjects.iter().flat_map(|subject| subject.new_tenants.iter().map(|name| (subject.tier.tier.as_str(), *name)));
-        Self { groups, candidates, new_tenants: new.collect(), narrow, purpose }
+        Self { groups, candidates, by_group, new_tenants: new.collect(), narrow, purpose }
+    }
+
+    /// Tenants that may live in an infra group.
+    fn candidates_at(&self, group: &Scope) -> impl Iterator<Item = &'a TenantSpec> {
+        self.by_group.get(group).into_iter().flatten().copied()
     }
 
     /// Infra groups in other places than those that are read, and the tenants with a placement that are not where they
@@ -321,9 +334,10 @@ impl<'a> Targets<'a> {
             return found;
         }
         let read: BTreeSet<Place> = self.groups.iter().map(Group::place).collect();
+        let residents = Residents::of(live);
         let new = self.candidates.iter().filter(|(home, tenant)| {
             let is_known = self.new_tenants.contains(&(tenant.tier.as_str(), tenant.tenant.as_str()));
-            tenant.placement.is_some() && !is_known && !placement::tenants_of(&home.scope(), live).contains(tenant.tenant.as_str())
+            tenant.placement.is_some() && !is_known && !residents.lives_in(&home.scope(), &tenant.tenant)
         });
         for (home, tenant) in new {
             for group in Group::all_of(home.tier).filter(|group| !read.contains(&group.place())) {
@@ -349,8 +363,7 @@ impl<'a> Targets<'a> {
                 listeners: BTreeSet::new(),
                 vpcs: BTreeSet::new(),
             });
-            let registers_addresses =
-                self.candidates.iter().any(|(home, tenant)| home.scope() == group.scope() && tenant.targets.is_some());
+            let registers_addresses = self.candidates_at(&group.scope()).any(|tenant| tenant.targets.is_some());
             if !self.narrow || registers_addresses {
                 lookup.vpcs.extend(group.group.vpc.id.iter().map(|id| id.to_string()));
             }
@@ -364,15 +377,12 @@ impl<'a> Targets<'a> {
     }
 
     fn requests(&self, sessions: &Sessions, facts: &Facts) -> Vec<live::Request> {
-        let everywhere: BTreeSet<Scope> = self
-            .candidates
-            .iter()
-            .flat_map(|(home, tenant)| {
-                // A tenant that lives in another infra group of its cell must not be made a second time.
-                let neighbours = Group::all_of(home.tier).filter(move |group| group.place() == home.place());
-                neighbours.map(move |group| group.scope().with_tenant(&tenant.tenant))
-            })
-            .collect();
+        let mut everywhere: BTreeSet<Scope> = BTreeSet::new();
+        for (home, tenant) in self.candidates.iter().filter(|_| self.narrow) {
+            // A tenant that lives in another infra group of its cell must not be made a second time.
+            let neighbours = Group::all_of(home.tier).filter(|group| group.place() == home.place());
+            everywhere.extend(neighbours.map(|group| group.scope().with_tenant(&tenant.tenant)));
+        }
         requests(sessions, &self.groups, |scope, group| {
             if self.narrow {
                 scope.tenants = Some(everywhere.clone());
@@ -380,11 +390,11 @@ impl<'a> Targets<'a> {
                 let here = everywhere.iter().filter_map(|scope| scope.tenant.as_deref());
                 for neighbour in Group::all_of(group.tier).filter(|other| other.place() == group.place()) {
                     for tenant in here.clone() {
-                        scope.names.entry(Kind::Cluster).or_default().insert(names::cluster(neighbour, tenant));
+                        scope.take_name(Kind::Cluster, names::cluster(neighbour, tenant), &neighbour.scope().with_tenant(tenant));
                     }
                     for (_, tenant) in self.candidates.iter().filter(|(_, tenant)| *tenant.tier == *neighbour.tier.tier) {
                         let name = names::target_group(neighbour, &tenant.tenant, port(tenant));
-                        scope.names.entry(Kind::TargetGroup).or_default().insert(name);
+                        scope.take_name(Kind::TargetGroup, name, &neighbour.scope().with_tenant(&tenant.tenant));
                     }
                 }
             }
@@ -403,9 +413,9 @@ impl<'a> Targets<'a> {
             for item in estate::of_infra_group(group, facts) {
                 take_name(scope, &item);
             }
-            for (_, tenant) in self.candidates.iter().filter(|(home, _)| home.scope() == group.scope()) {
+            for tenant in self.candidates_at(&group.scope()) {
                 take_tenant_names(scope, group, &tenant.tenant, port(tenant));
-                scope.routes.push(estate::tenant::conditions(group.tier, tenant));
+                scope.routes.push((group.scope().with_tenant(&tenant.tenant), estate::tenant::conditions(group.tier, tenant)));
                 if tenant.targets.is_some() {
                     scope.address_tenants.insert(group.scope().with_tenant(&tenant.tenant));
                 }
@@ -430,7 +440,9 @@ fn requests(sessions: &Sessions, groups: &[Group<'_>], mut fill: impl FnMut(&mut
             .or_insert_with(|| live::Request { reader, scope: ReadScope::default() });
         request.scope.tiers.insert(group.tier.tier.to_string());
         request.scope.foreign_vpcs.extend(group.group.vpc.id.iter().map(|id| id.to_string()));
-        request.scope.foreign_listeners.extend(group.listener().map(str::to_string));
+        if let Some(listener) = group.listener() {
+            request.scope.foreign_listeners.entry(listener.to_string()).or_default().insert(group.scope());
+        }
         fill(&mut request.scope, *group);
     }
     requests.into_values().collect()
@@ -438,7 +450,7 @@ fn requests(sessions: &Sessions, groups: &[Group<'_>], mut fill: impl FnMut(&mut
 
 fn take_name(scope: &mut ReadScope, item: &Desired) {
     if let Some(name) = names::of(item) {
-        scope.names.entry(item.key.kind).or_default().insert(name.to_string());
+        scope.take_name(item.key.kind, name, &item.key.scope);
     }
 }
 
@@ -449,8 +461,9 @@ fn port(tenant: &TenantSpec) -> u16 {
 }
 
 fn take_tenant_names(scope: &mut ReadScope, group: Group<'_>, tenant: &str, port: u16) {
+    let of = group.scope().with_tenant(tenant);
     let cluster = names::cluster(group, tenant);
-    scope.names.entry(Kind::Cluster).or_default().insert(cluster.clone());
-    scope.names.entry(Kind::TaskDefinition).or_default().insert(cluster);
-    scope.names.entry(Kind::TargetGroup).or_default().insert(names::target_group(group, tenant, port));
+    scope.take_name(Kind::Cluster, cluster.clone(), &of);
+    scope.take_name(Kind::TaskDefinition, cluster, &of);
+    scope.take_name(Kind::TargetGroup, names::target_group(group, tenant, port), &of);
 }

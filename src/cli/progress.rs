@@ -124,7 +124,7 @@ impl Board {
                 Phrase::new().words(tone::UPDATE, text).write(&mut line, &self.paint, 2, 2);
                 return Some(line);
             }
-            Event::Held { node, reason } => (tone::UPDATE, "held", node, said(&reason)),
+            Event::Held { node, reason, .. } => (tone::UPDATE, "held", node, said(&reason)),
             Event::Failed { node, reason, .. } => {
                 self.failed += 1;
                 (tone::BLOCKED, "FAILED", node, said(&reason))
@@ -236,7 +236,7 @@ fn said(reason: &str) -> Phrase {
 
 fn on_one_line(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    shown(&lines.join("; "))
+    shown(&lines.join("; ")).into_owned()
 }
 
 #[cfg(test)]
@@ -296,7 +296,7 @@ mod tests {
             Event::Finished { node: service("globex"), took: Duration::from_secs(185) },
             Event::Finished { node: old, took: Duration::from_secs(42) },
             Event::Finished { node: node(Verb::Await, None, Kind::VpcEndpoint, "logs"), took: Duration::from_secs(12) },
-            Event::Held { node: endpoint(), reason: "pendingAcceptance: the owner has to accept it".into() },
+            Event::Held { node: endpoint(), reason: "pendingAcceptance: the owner has to accept it".into(), remedy: String::new() },
             Event::Failed { node: service("acme"), reason: reason.into(), remedy: "mend it".into() },
         ]
     }

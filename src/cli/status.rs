@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
+
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use super::{Context, planning, write};
 use crate::aws::Access;
 use crate::estate::{self, Facts, Group};
 use crate::plan::intent::{self, Purpose};
-use crate::plan::placement;
+use crate::plan::placement::{self, Residents};
 use crate::report::calls_text;
 use crate::report::status::{CellStatus, InfraGroupStatus, Status, TenantStatus, TierStatus};
 use crate::resources::model::{Condition, Live, Scope};
@@ -32,7 +34,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     }
     let calls = &context.calls;
     let planned = planning::plan(context, &subjects, Purpose::Status, Access::Read).await?;
-    let status = Status { tiers: subjects.iter().map(|subject| tier_status(subject.tier, &planned.live, &planned.facts)).collect() };
+    let found = Found::of(&planned.live);
+    let status = Status { tiers: subjects.iter().map(|subject| tier_status(subject.tier, &found, &planned.facts)).collect() };
     match context.terminal.format {
         Format::Json | Format::Ndjson => context.terminal.print_json(&status.to_json(&write::run_info(calls)))?,
         Format::Text | Format::Markdown => {
@@ -45,7 +48,28 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     Ok(Exit::Done)
 }
 
-fn tier_status(tier: &TierSpec, live: &[Live], facts: &Facts) -> TierStatus {
+/// What lives, by where it is looked for.
+struct Found<'a> {
+    live: &'a [Live],
+    residents: Residents,
+    by_scope: BTreeMap<(Scope, Kind), &'a Live>,
+}
+
+impl<'a> Found<'a> {
+    fn of(live: &'a [Live]) -> Self {
+        let mut by_scope = BTreeMap::new();
+        for (key, item) in live.iter().filter_map(|item| Some((item.owner()?, item))) {
+            by_scope.entry((key.scope, item.kind)).or_insert(item);
+        }
+        Self { live, residents: Residents::of(live), by_scope }
+    }
+
+    fn at(&self, scope: &Scope, kind: Kind) -> Option<&'a Live> {
+        self.by_scope.get(&(scope.clone(), kind)).copied()
+    }
+}
+
+fn tier_status(tier: &TierSpec, found: &Found<'_>, facts: &Facts) -> TierStatus {
     let mut status = TierStatus { name: tier.tier.to_string(), cells: Vec::new() };
     for cell in &tier.cells {
         let groups: Vec<Group<'_>> = Group::all_of(tier).filter(|group| *group.cell.name == *cell.name).collect();
@@ -53,17 +77,17 @@ fn tier_status(tier: &TierSpec, live: &[Live], facts: &Facts) -> TierStatus {
             name: cell.name.to_string(),
             account: cell.account.to_string(),
             region: groups.first().map(|group| group.region().to_string()).unwrap_or_default(),
-            infra_groups: groups.into_iter().map(|group| group_status(group, live, facts)).collect(),
+            infra_groups: groups.into_iter().map(|group| group_status(group, found, facts)).collect(),
         });
     }
     status
 }
 
-fn group_status(group: Group<'_>, live: &[Live], facts: &Facts) -> InfraGroupStatus {
+fn group_status(group: Group<'_>, found: &Found<'_>, facts: &Facts) -> InfraGroupStatus {
     let scope = group.scope();
-    let places = placement::places(group, live);
-    let missing = placement::missing(&estate::of_infra_group(group, facts), live);
-    let tenants = placement::tenants_of(&scope, live);
+    let places = placement::places(group, &found.residents, found.live);
+    let missing = placement::missing(&estate::of_infra_group(group, facts), found.live);
+    let tenants = found.residents.in_group(&scope);
     InfraGroupStatus {
         name: scope.infra_group.clone(),
         capacity: places.capacity(),
@@ -71,18 +95,14 @@ fn group_status(group: Group<'_>, live: &[Live], facts: &Facts) -> InfraGroupSta
         free: places.free,
         limit: places.limit,
         ready: missing.is_empty() && !group.is_retired(),
-        dns_name: of_scope(&scope, Kind::LoadBalancer, live).and_then(|own| own.text(load_balancer::DNS_NAME)).map(String::from),
+        dns_name: found.at(&scope, Kind::LoadBalancer).and_then(|own| own.text(load_balancer::DNS_NAME)).map(String::from),
         missing,
-        tenants: tenants.iter().map(|tenant| tenant_status(&scope.with_tenant(tenant), live)).collect(),
+        tenants: tenants.map(|tenant| tenant_status(&scope.with_tenant(tenant), found)).collect(),
     }
 }
 
-fn of_scope<'a>(scope: &Scope, kind: Kind, live: &'a [Live]) -> Option<&'a Live> {
-    live.iter().find(|item| item.kind == kind && item.owner().is_some_and(|key| key.scope == *scope))
-}
-
-fn tenant_status(scope: &Scope, live: &[Live]) -> TenantStatus {
-    let find = |kind| of_scope(scope, kind, live);
+fn tenant_status(scope: &Scope, found: &Found<'_>) -> TenantStatus {
+    let find = |kind| found.at(scope, kind);
     let name = scope.tenant.clone().unwrap_or_default();
     let health = |condition: Option<&Condition>, absent: &str| match condition.map(Condition::reason) {
         Some(None) => (true, "healthy".to_string()),

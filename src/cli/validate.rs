@@ -5,9 +5,9 @@ use serde_json::json;
 use super::Context;
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
-use crate::plan::calculate::count;
 use crate::report::diagnostics;
 use crate::spec;
+use crate::words::count;
 
 /// Check specs without AWS
 ///

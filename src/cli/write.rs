@@ -12,8 +12,8 @@ use super::{Context, WriteOptions, progress};
 use crate::apply::{self, Event, Outcome};
 use crate::aws::Calls;
 use crate::plan::Plan;
-use crate::plan::calculate::count;
 use crate::report::{RunInfo, calls_text, event_json, outcome_json, outcome_text, plan_text};
+use crate::words::count;
 
 /// Plans, and carries that out. What deletes something is planned once more after it waited for its answer.
 pub(super) async fn carry_out(

@@ -28,6 +28,11 @@ impl<'a> Group<'a> {
         Scope::infra_group(&self.tier.tier, &self.cell.name, &self.group.name)
     }
 
+    /// Whether this is its scope.
+    pub fn is_at(&self, scope: &Scope) -> bool {
+        scope.tenant.is_none() && *self.group.name == scope.infra_group && *self.cell.name == scope.cell && *self.tier.tier == scope.tier
+    }
+
     pub fn region(&self) -> &'a str {
         self.cell.region.as_ref().unwrap_or(&self.tier.region)
     }

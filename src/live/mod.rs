@@ -43,14 +43,10 @@ pub async fn read_again(request: &Request, kind: Kind, of: &Scope) -> Result<Vec
         needed.extend(through);
         next += 1;
     }
-    let mut scope = request.scope.clone();
-    scope.without.extend(Kind::ALL.iter().filter(|other| !needed.contains(other)));
-    scope.without.retain(|other| !needed.contains(other));
-    scope.infra_groups = Some([of.without_tenant()].into());
-    // Of the tier's own things a narrow read leaves out fields; of a tenant's none.
+    let mut scope = request.scope.narrowed_to(of);
+    scope.without = Kind::ALL.iter().copied().filter(|other| !needed.contains(other)).collect();
     if let Some(tenant) = &of.tenant {
-        scope.tenants = Some([of.clone()].into());
-        scope.names.insert(Kind::Cluster, [names::cluster_of(of, tenant)].into());
+        scope.take_name(Kind::Cluster, names::cluster_of(of, tenant), of);
     }
     let request = Request { reader: request.reader.clone(), scope };
     let mut found = match kind {
@@ -120,7 +116,7 @@ async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Re
 fn may_be_a_tenants(rule: &Live, scope: &ReadScope, groups: &[String]) -> bool {
     let overlaps = || {
         let shape = rule.shape::<listener_rule::ListenerRule>();
-        shape.is_ok_and(|shape| scope.routes.iter().any(|route| listener_rule::overlap(route, &shape.conditions)))
+        shape.is_ok_and(|shape| scope.routes.iter().any(|(_, route)| listener_rule::overlap(route, &shape.conditions)))
     };
     scope.tells_all_rules || rule.text("target_group_arn").is_none_or(|arn| groups.iter().any(|group| group == arn)) || overlaps()
 }

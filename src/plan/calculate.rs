@@ -12,8 +12,9 @@ use crate::estate::names;
 use crate::resources::Kind;
 use crate::resources::listener_rule;
 use crate::resources::model::{
-    Condition, Desired, Fields, Id, Key, Live, OnChange, Scope, TAG_CONTENT, TAG_PREFIX, TAG_REVISION, choices, references,
+    Condition, Desired, Fields, Id, Key, Live, Scope, TAG_CONTENT, TAG_PREFIX, TAG_REVISION, choices, references,
 };
+use crate::words::count;
 
 /// Why a role of ours under another name is not replaced.
 const ANOTHER_PLACE: &str = "its name stands for partition, account, Region and infra group, and one of these has changed: that is another \
@@ -852,11 +853,6 @@ fn replacement_reason(changes: &[FieldChange]) -> String {
     format!("AWS cannot change {} in place", fields.join(", "))
 }
 
-/// A number and its noun.
-pub fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
 /// The first few names, and how many more there are.
 fn some_of(names: &BTreeSet<String>) -> String {
     const SHOWN: usize = 5;
@@ -865,11 +861,6 @@ fn some_of(names: &BTreeSet<String>) -> String {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
-}
-
-/// Fields whose change makes a new thing, by kind: for documents.
-pub fn replacing_fields(kind: Kind) -> impl Iterator<Item = &'static str> {
-    kind.resource().fields().iter().filter(|field| field.on_change != OnChange::Update).map(|field| field.name)
 }
 
 #[cfg(test)]

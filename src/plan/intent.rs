@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::calculate::count;
-use super::placement::{self, Placed, Placement};
+use super::placement::{self, Placed, Placement, Residents};
 use super::{Change, Intent, Plan, Subject, Treatment};
 use crate::estate::{self, Facts, Group, infra_group, names, tenant};
 use crate::resources::Kind;
 use crate::resources::model::{Condition, Desired, Id, Live, Scope, TAG_PREFIX};
 use crate::spec::Specs;
 use crate::spec::model::{TenantSpec, TierSpec};
+use crate::words::count;
 
 /// What a command does with the specs that it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +109,7 @@ pub fn intend(subjects: &[Subjects<'_>], groups: &[Group<'_>], purpose: Purpose,
     intended.intent.lists_tenants = purpose.manages_tenants();
     intended.intent.removes_tier = purpose.removes_tier();
     intended.intent.deletes_logs = matches!(purpose, Purpose::Destroy { delete_logs: true });
+    let residents = Residents::of(live);
     for subject in subjects {
         let read: Vec<Group<'_>> = groups.iter().copied().filter(|group| group.tier.tier == subject.tier.tier).collect();
         intended.intent.named.extend(Group::all_of(subject.tier).map(|group| group.scope()));
@@ -117,10 +118,10 @@ pub fn intend(subjects: &[Subjects<'_>], groups: &[Group<'_>], purpose: Purpose,
             intended.what_left_the_spec(subject.tier, live);
         }
         if purpose.manages_tenants() {
-            intended.tenants(subject, &estates, purpose, live, facts);
+            intended.tenants(subject, &estates, purpose, &residents, live, facts);
         }
         if purpose.prunes() {
-            intended.prune(subject, &read, live);
+            intended.prune(subject, &read, &residents);
         }
         intended.desired.extend(estates.into_values().flatten());
     }
@@ -171,8 +172,16 @@ impl Intended {
         self.intent.scopes.extend(of_tier.map(|scope| (scope, Treatment::Remove)));
     }
 
-    fn tenants(&mut self, subject: &Subjects<'_>, estates: &BTreeMap<Scope, Vec<Desired>>, purpose: Purpose, live: &[Live], facts: &Facts) {
-        let Placement { placed, blocked } = placement::place(subject.tier, &subject.tenants, live, facts);
+    fn tenants(
+        &mut self,
+        subject: &Subjects<'_>,
+        estates: &BTreeMap<Scope, Vec<Desired>>,
+        purpose: Purpose,
+        residents: &Residents,
+        live: &[Live],
+        facts: &Facts,
+    ) {
+        let Placement { placed, blocked } = placement::place(subject.tier, &subject.tenants, residents, live, facts);
         self.blocked.extend(blocked);
         let mut missing: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
         for tenant in &placed {
@@ -229,12 +238,12 @@ impl Intended {
     }
 
     /// Tenants without a spec go.
-    fn prune(&mut self, subject: &Subjects<'_>, groups: &[Group<'_>], live: &[Live]) {
+    fn prune(&mut self, subject: &Subjects<'_>, groups: &[Group<'_>], residents: &Residents) {
         let specified: BTreeSet<&str> = subject.tenants.iter().map(|tenant| tenant.tenant.as_str()).collect();
         for group in groups {
-            let living = placement::tenants_of(&group.scope(), live);
-            let gone = living.iter().filter(|tenant| !specified.contains(tenant.as_str()));
-            self.intent.scopes.extend(gone.map(|tenant| (group.scope().with_tenant(tenant), Treatment::Remove)));
+            let scope = group.scope();
+            let gone = residents.in_group(&scope).filter(|tenant| !specified.contains(tenant));
+            self.intent.scopes.extend(gone.map(|tenant| (scope.with_tenant(tenant), Treatment::Remove)));
         }
     }
 }

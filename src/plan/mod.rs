@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::resources::Kind;
 use crate::resources::model::{Condition, Desired, Key, Live, Place, Scope};
+use crate::words::count;
 pub use attribution::Origin;
 pub use calculate::calculate;
 pub use compare::FieldChange;
@@ -190,11 +191,10 @@ impl Limits {
         let summary = plan.summary();
         let (removed, affected) = (summary.delete + summary.replace, plan.affected_tenants().len());
         let over = |limit: Option<usize>, number: usize| limit.filter(|limit| number > *limit);
-        let deletes = over(self.deletes, removed).map(|limit| {
-            format!("{} would be deleted or replaced, and --max-deletes allows {limit}", calculate::count(removed, "thing", "things"))
-        });
+        let deletes = over(self.deletes, removed)
+            .map(|limit| format!("{} would be deleted or replaced, and --max-deletes allows {limit}", count(removed, "thing", "things")));
         let tenants = over(self.tenants, affected).map(|limit| {
-            let tenants = calculate::count(affected, "tenant", "tenants");
+            let tenants = count(affected, "tenant", "tenants");
             format!("{tenants} would be changed, or have what they depend on changed, and --max-tenants allows {limit}")
         });
         deletes.into_iter().chain(tenants).collect()

@@ -34,12 +34,47 @@ impl Places {
     }
 }
 
+/// Which tenants have something where, gathered once from all that lives.
+#[derive(Debug, Default)]
+pub struct Residents {
+    by_group: BTreeMap<Scope, BTreeSet<String>>,
+    by_tenant: BTreeMap<(String, String), BTreeSet<Scope>>,
+}
+
+impl Residents {
+    pub fn of(live: &[Live]) -> Self {
+        let mut residents = Self::default();
+        let stays = live.iter().filter(|item| !matches!(item.condition, Condition::Leaving(_)));
+        for scope in stays.filter_map(Live::owner).map(|key| key.scope) {
+            let Some(tenant) = &scope.tenant else { continue };
+            let group = scope.without_tenant();
+            if residents.by_group.entry(group.clone()).or_default().insert(tenant.clone()) {
+                residents.by_tenant.entry((scope.tier, tenant.clone())).or_default().insert(group);
+            }
+        }
+        residents
+    }
+
+    /// Tenants that have something in an infra group.
+    pub fn in_group(&self, group: &Scope) -> impl Iterator<Item = &str> {
+        self.by_group.get(group).into_iter().flatten().map(String::as_str)
+    }
+
+    /// Infra groups in which a tenant has something, those that have left the tier's spec too.
+    pub fn homes(&self, tier: &str, tenant: &str) -> impl Iterator<Item = &Scope> {
+        self.by_tenant.get(&(tier.to_string(), tenant.to_string())).into_iter().flatten()
+    }
+
+    pub fn lives_in(&self, group: &Scope, tenant: &str) -> bool {
+        self.by_group.get(group).is_some_and(|tenants| tenants.contains(tenant))
+    }
+}
+
 /// Counts the places of an infra group; `None` for what is not made yet counts as empty.
-pub fn places(group: Group<'_>, live: &[Live]) -> Places {
+pub fn places(group: Group<'_>, residents: &Residents, live: &[Live]) -> Places {
     let scope = group.scope();
     let max = *group.tier.tenants.max_per_infra_group as usize;
     let listeners = listener_arns(group, live);
-    let tenants = tenants_of(&scope, live);
     let rules: Vec<&Live> = live
         .iter()
         .filter(|item| item.kind == Kind::ListenerRule && item.text("listener_arn").is_some_and(|arn| listeners.contains(arn)))
@@ -47,7 +82,7 @@ pub fn places(group: Group<'_>, live: &[Live]) -> Places {
     // Where the tags of rules were not read, each counts as a tenant of this infra group, until it is told whose it is.
     let may_be_here = |whose: &Value| *whose == Value::Bool(true) || whose.as_str() == Some(scope.to_string().as_str());
     let unread = rules.iter().filter(|rule| rule.fields.get(listener_rule::WHOSE).is_some_and(may_be_here)).count();
-    let used = tenants.len() + unread;
+    let used = residents.in_group(&scope).count() + unread;
     let forwarded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.text("target_group_arn")).collect();
     let targets: usize = live
         .iter()
@@ -91,16 +126,6 @@ fn listener_arns(group: Group<'_>, live: &[Live]) -> BTreeSet<String> {
     }
 }
 
-/// Tenants that have something in an infra group.
-pub fn tenants_of(scope: &Scope, live: &[Live]) -> BTreeSet<String> {
-    live.iter()
-        .filter(|item| !matches!(item.condition, Condition::Leaving(_)))
-        .filter_map(Live::owner)
-        .filter(|key| key.scope.without_tenant() == *scope)
-        .filter_map(|key| key.scope.tenant)
-        .collect()
-}
-
 /// Where each tenant goes, and which cannot go anywhere.
 #[derive(Debug, Default)]
 pub struct Placement<'a> {
@@ -123,15 +148,15 @@ impl Placed<'_> {
 }
 
 /// Places the tenants of one tier, in their order; new ones take places from those after them.
-pub fn place<'a>(tier: &'a TierSpec, tenants: &[&'a TenantSpec], live: &[Live], facts: &Facts) -> Placement<'a> {
+pub fn place<'a>(tier: &'a TierSpec, tenants: &[&'a TenantSpec], residents: &Residents, live: &[Live], facts: &Facts) -> Placement<'a> {
     let groups: Vec<Group<'a>> = Group::all_of(tier).collect();
-    let mut free: BTreeMap<Scope, Places> = groups.iter().map(|group| (group.scope(), places(*group, live))).collect();
+    let mut free: BTreeMap<Scope, Places> = groups.iter().map(|group| (group.scope(), places(*group, residents, live))).collect();
     let mut result = Placement::default();
     // Those that live somewhere or say where they want to live come before those that take what is left.
     let (pinned, floating): (Vec<&&TenantSpec>, Vec<_>) =
-        tenants.iter().partition(|tenant| tenant.placement.is_some() || !homes(&groups, tenant, live).is_empty());
+        tenants.iter().partition(|tenant| tenant.placement.is_some() || !homes(&groups, tenant, residents).is_empty());
     for tenant in pinned.into_iter().chain(floating) {
-        match find(&groups, tenant, live, facts, &mut free) {
+        match find(&groups, tenant, residents, facts, &mut free) {
             Ok(placed) => result.placed.push(placed),
             Err(None) => {}
             Err(Some((group, reason))) => {
@@ -143,8 +168,11 @@ pub fn place<'a>(tier: &'a TierSpec, tenants: &[&'a TenantSpec], live: &[Live], 
     result
 }
 
-fn homes<'a>(groups: &[Group<'a>], tenant: &TenantSpec, live: &[Live]) -> Vec<Group<'a>> {
-    groups.iter().copied().filter(|group| tenants_of(&group.scope(), live).contains(tenant.tenant.as_str())).collect()
+/// In the order of the spec.
+fn homes<'a>(groups: &[Group<'a>], tenant: &TenantSpec, residents: &Residents) -> Vec<Group<'a>> {
+    let homes: Vec<&Scope> = residents.homes(&tenant.tier, &tenant.tenant).collect();
+    let is_home = |group: &Group<'a>| homes.iter().any(|home| group.is_at(home));
+    if homes.is_empty() { Vec::new() } else { groups.iter().copied().filter(is_home).collect() }
 }
 
 /// The infra group that comes nearest, and why it will not do.
@@ -153,16 +181,16 @@ type Refused<'a> = Option<(Group<'a>, String)>;
 fn find<'a>(
     groups: &[Group<'a>],
     tenant: &'a TenantSpec,
-    live: &[Live],
+    residents: &Residents,
     facts: &Facts,
     free: &mut BTreeMap<Scope, Places>,
 ) -> Result<Placed<'a>, Refused<'a>> {
-    let homes = homes(groups, tenant, live);
+    let homes = homes(groups, tenant, residents);
     let named = tenant.placement.as_ref().and_then(|placement| {
         groups.iter().copied().find(|group| *group.cell.name == *placement.cell && *group.group.name == *placement.infra_group)
     });
     let is_home = |group: &Group<'a>| homes.iter().any(|home| home.scope() == group.scope());
-    if let (true, Some(first), Some(lost)) = (homes.is_empty(), named.or(groups.first().copied()), lost_home(groups, tenant, live)) {
+    if let (true, Some(first), Some(lost)) = (homes.is_empty(), named.or(groups.first().copied()), lost_home(groups, tenant, residents)) {
         let reason = format!(
             "it lives in {lost}, which has left the tier's spec. Put that infra group back, with `retired: true` if it is to go; then \
              offboard it there (`tierctl offboard {} --tier {}`), and onboard it again",
@@ -207,11 +235,8 @@ fn find<'a>(
 }
 
 /// An infra group of the tenant's tier that has no spec any more, and in which it lives.
-fn lost_home(groups: &[Group<'_>], tenant: &TenantSpec, live: &[Live]) -> Option<Scope> {
-    let stays = live.iter().filter(|item| !matches!(item.condition, Condition::Leaving(_)));
-    let owners = stays.filter_map(Live::owner).map(|key| key.scope);
-    let own = owners.filter(|scope| scope.tier == *tenant.tier && scope.tenant.as_deref() == Some(tenant.tenant.as_str()));
-    own.map(|scope| scope.without_tenant()).find(|scope| !groups.iter().any(|group| group.scope() == *scope))
+fn lost_home<'r>(groups: &[Group<'_>], tenant: &TenantSpec, residents: &'r Residents) -> Option<&'r Scope> {
+    residents.homes(&tenant.tier, &tenant.tenant).find(|home| !groups.iter().any(|group| group.is_at(home)))
 }
 
 fn take<'a>(group: Group<'a>, tenant: &'a TenantSpec, free: &mut BTreeMap<Scope, Places>) -> Option<Placed<'a>> {
@@ -256,7 +281,7 @@ fn holds_addresses(group: Group<'_>, tenant: &TenantSpec, facts: &Facts) -> bool
 pub fn missing(wanted: &[crate::resources::model::Desired], live: &[Live]) -> Vec<String> {
     const NEEDED: &[Kind] =
         &[Kind::Vpc, Kind::Subnet, Kind::SecurityGroup, Kind::VpcEndpoint, Kind::Role, Kind::LogGroup, Kind::LoadBalancer, Kind::Listener];
-    let stays = |item: &&Live| !matches!(item.condition, Condition::Leaving(_));
+    let stays = |item: &&Live| NEEDED.contains(&item.kind) && !matches!(item.condition, Condition::Leaving(_));
     let mut owned: BTreeMap<Key, &Live> = BTreeMap::new();
     for (key, item) in live.iter().filter(stays).filter_map(|item| Some((item.owner()?, item))) {
         // Of two with one identity the one that works.
@@ -323,7 +348,7 @@ cells:
     /// Where each tenant goes, as `name group new|there`, or why it goes nowhere.
     fn outcome(specs: &Specs, live: &[Live]) -> (Vec<String>, Vec<String>) {
         let tenants: Vec<&TenantSpec> = specs.tenants.iter().map(|tenant| &tenant.spec).collect();
-        let placement = place(&specs.tiers[0].spec, &tenants, live, &Facts::default());
+        let placement = place(&specs.tiers[0].spec, &tenants, &Residents::of(live), live, &Facts::default());
         let placed = placement.placed.iter().map(|placed| {
             format!("{} {} {}", *placed.tenant.tenant, *placed.group.group.name, if placed.is_new { "new" } else { "there" })
         });
@@ -408,7 +433,7 @@ cells:
             Live::new(Kind::ListenerRule, &place, format!("arn:rule{index}"), Tags::new(), &fields)
         };
         let live: Vec<Live> = std::iter::once(listener).chain((0..99).map(rule)).collect();
-        let places = places(group, &live);
+        let places = places(group, &Residents::of(&live), &live);
         assert_eq!((places.used, places.free), (0, 1));
         assert!(places.limit.contains("99 of 100 rules"), "{}", places.limit);
     }

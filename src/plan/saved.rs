@@ -156,7 +156,8 @@ impl SavedPlan {
             }
         }
         let kept: BTreeSet<usize> = kept.into_keys().collect();
-        let mut plan = if moved.is_empty() { self.only(now, &kept) } else { Plan { warnings: now.warnings, ..Plan::default() } };
+        let mut plan =
+            if moved.is_empty() { self.only(now, &kept) } else { Plan { warnings: now.warnings, tenants: now.tenants, ..Plan::default() } };
         let refused = moved.into_iter().map(|(saved, reason)| {
             let reason = format!("since the plan was made: {reason}");
             Change::blocked(Subject::Resource(saved.kind), &saved.scope, &saved.name, &saved.place, reason)

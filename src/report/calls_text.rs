@@ -23,7 +23,7 @@ pub fn render(calls: &BTreeMap<String, CallCount>, paint: &Paint) -> String {
         };
         text.push_str(&format!("  {name:<name_width$}  {:>5}{polls}\n", count.calls));
     }
-    text.push_str(&format!("  {} in total{polls}\n", super::count(total.calls as usize, "call", "calls")));
+    text.push_str(&format!("  {} in total{polls}\n", crate::words::count(total.calls as usize, "call", "calls")));
     text
 }
 

@@ -97,7 +97,7 @@ pub fn of_event(event: &Event, time: SystemTime) -> EventDocument<'_> {
                 seconds: Some(seconds),
             }
         }
-        Event::Held { node, reason } => undone(node, ResultState::Held, reason, "", time),
+        Event::Held { node, reason, remedy } => undone(node, ResultState::Held, reason, remedy, time),
         Event::Failed { node, reason, remedy } => undone(node, ResultState::Failed, reason, remedy, time),
         Event::Interrupted => EventDocument::Interrupted { time },
     }

@@ -115,11 +115,6 @@ pub(crate) fn thing(kind: Kind, name: &str) -> String {
     if says_nothing { kind.to_string() } else { format!("{kind} {}", shown(name)) }
 }
 
-/// A number and its noun.
-pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
 /// How long something took: `0.3s`, `12s`, `3m05s`, `2h04m`.
 pub fn duration(time: Duration) -> String {
     let tenths = (time.as_millis() + 50) / 100;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Paint, Phrase, count, shown, thing, tone};
+use super::{Paint, Phrase, shown, thing, tone};
 use crate::apply::{Node, Outcome, Undone, Verb};
+use crate::words::count;
 
 /// Steps named for one reason before the rest are only counted.
 const NAMED: usize = 10;

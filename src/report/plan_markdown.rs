@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use super::plan_text::{self, PlanNotes};
 use super::values::{self, Values, shown};
-use super::{Paint, count, thing};
+use super::{Paint, thing};
 use crate::plan::{Action, Change, Plan, Subject};
 use crate::report::paint::JOINT;
 use crate::resources::model::{Place, Scope};
+use crate::words::count;
 
 /// Fields that a row shows before it only counts the rest.
 const FIELDS: usize = 3;

@@ -1,6 +1,7 @@
 //! A plan as people read it before they let it happen: by infra group, the tier's part first, then each tenant's
 //! handful, and what is blocked last.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
@@ -9,11 +10,12 @@ use similar::{ChangeTag, TextDiff};
 
 use super::paint::JOINT;
 use super::values::{self, Values, shown};
-use super::{Paint, Phrase, count, thing, tone};
+use super::{Paint, Phrase, thing, tone};
 use crate::plan::intent::Inherited;
 use crate::plan::{Action, Change, FieldChange, Plan, Subject};
 use crate::resources::Kind;
 use crate::resources::model::{Condition, Place, Scope};
+use crate::words::count;
 
 /// What a plan's text says beyond the plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -198,14 +200,14 @@ impl Page<'_> {
             }
             self.names_unknown |= field.after_unknown && holds_reference(after);
             match after {
-                Value::Null if field.after_unknown => fields.listed.push((shown(&field.path), values::UNKNOWN.into())),
+                Value::Null if field.after_unknown => fields.listed.push((shown(&field.path), Cow::Borrowed(values::UNKNOWN))),
                 empty if values::is_empty(empty) => {}
                 value => fields.add(shown(&field.path), value),
             }
         }
         if change.subject == Subject::Resource(Kind::SecurityGroupRules) && !change.fields.iter().any(|field| field.path == "rules") {
             // Elsewhere what is empty goes without saying; here it is what counts.
-            fields.listed.push(("rules".into(), "none".into()));
+            fields.listed.push(("rules".into(), Cow::Borrowed("none")));
         }
         self.listed(indent, Phrase::new(), fields.listed);
         for (name, fields) in fields.below {
@@ -213,7 +215,7 @@ impl Page<'_> {
         }
     }
 
-    fn listed(&mut self, indent: usize, mut phrase: Phrase, fields: Vec<(String, String)>) {
+    fn listed(&mut self, indent: usize, mut phrase: Phrase, fields: Vec<NamedValue<'_>>) {
         let last = fields.len();
         if last == 0 {
             return;
@@ -275,7 +277,7 @@ impl Page<'_> {
                         let (mut old, mut new) = (said(&field.before), said(after));
                         if old == new {
                             // They differ in type alone.
-                            (old, new) = (shown(&field.before.to_string()), shown(&after.to_string()));
+                            (old, new) = (shown(&field.before.to_string()).into_owned(), shown(&after.to_string()).into_owned());
                         }
                         let phrase = before_after(title.clone(), &old, &new);
                         if !forces(phrase.clone()).fits(self.paint, indent) && (old.len() + new.len()) * 2 > self.paint.width {
@@ -444,26 +446,29 @@ impl Page<'_> {
 }
 
 /// The fields of a thing to be made, by where they are written: name and value.
-struct Fields {
+struct Fields<'a> {
     values: Values,
-    listed: Vec<(String, String)>,
+    listed: Vec<NamedValue<'a>>,
     /// Paragraphs of their own.
-    below: Vec<(String, Vec<(String, String)>)>,
+    below: Vec<(Cow<'a, str>, Vec<NamedValue<'a>>)>,
 }
 
-impl Fields {
-    fn add(&mut self, path: String, value: &Value) {
+type NamedValue<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+impl<'a> Fields<'a> {
+    fn add(&mut self, path: Cow<'a, str>, value: &'a Value) {
         let values = self.values;
+        let inline = values.inline(value);
         let fields = match value {
-            Value::Object(fields) if !values.is_short(value) => fields,
-            value => return self.listed.push((path, values.inline(value))),
+            Value::Object(fields) if !values.is_short(value, &inline) => fields,
+            _ => return self.listed.push((path, inline.into())),
         };
         let fields = fields.iter().filter(|(_, value)| !values::is_empty(value));
         if path.contains('.') {
-            self.below.push((path, fields.map(|(name, value)| (shown(name), values.inline(value))).collect()));
+            self.below.push((path, fields.map(|(name, value)| (shown(name), values.inline(value).into())).collect()));
         } else {
             // A map of things by name, as containers: a paragraph for each.
-            fields.for_each(|(name, value)| self.add(format!("{path}.{}", shown(name)), value));
+            fields.for_each(|(name, value)| self.add(format!("{path}.{}", shown(name)).into(), value));
         }
     }
 }
@@ -484,7 +489,7 @@ fn symbol(action: Action) -> (&'static str, Style) {
 }
 
 /// An ARN without account and Region, which stand in the heading.
-fn short_id(id: &str) -> String {
+fn short_id(id: &str) -> Cow<'_, str> {
     let resource = id.strip_prefix("arn:").and_then(|rest| rest.splitn(5, ':').nth(4));
     shown(resource.unwrap_or(id))
 }

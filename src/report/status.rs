@@ -4,7 +4,8 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{FORMAT_VERSION, Paint, Phrase, RunInfo, count, shown, tone};
+use super::{FORMAT_VERSION, Paint, Phrase, RunInfo, shown, tone};
+use crate::words::count;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Status {

@@ -1,6 +1,8 @@
 //! Values of fields as people read them: a rule as `tcp 443 from 10.0.0.0/16`, a statement as `Allow s3:GetObject on
 //! ...`, an id that is not known yet as the name of the thing in angle brackets.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::plan::{Change, FieldChange, Origin};
@@ -12,19 +14,16 @@ pub(super) const UNKNOWN: &str = "(known\u{a0}after\u{a0}apply)";
 const SHORT: usize = 60;
 
 /// Text with everything visible that a terminal would act on: names and tags that others chose are not to be trusted.
-pub(crate) fn shown(text: &str) -> String {
-    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        return text.to_string();
-    }
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     let is_plain = |character: char| !character.is_control() && !is_direction(character);
-    if text.chars().all(is_plain) {
-        return text.to_string();
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || text.chars().all(is_plain) {
+        return text.into();
     }
     let show = |character: char| match is_plain(character) {
         true => character.to_string(),
         false => character.escape_default().to_string(),
     };
-    text.chars().map(show).collect()
+    text.chars().map(show).collect::<String>().into()
 }
 
 /// Characters that make a terminal show text in another order than it has.
@@ -157,7 +156,7 @@ impl Values {
         if !fields.keys().all(is_said) {
             return None;
         }
-        let mut text = shown(effect);
+        let mut text = shown(effect).into_owned();
         for (name, word) in SAID {
             if let Some(value) = fields.get(*name) {
                 text.push_str(&format!(" {word}{}", self.listed(value)));
@@ -185,10 +184,10 @@ impl Values {
         })
     }
 
-    /// Whether a value of a thing to be made stays on the line of its field.
-    pub(super) fn is_short(self, value: &Value) -> bool {
+    /// Whether a value of a thing to be made, written so, stays on the line of its field.
+    pub(super) fn is_short(self, value: &Value, inline: &str) -> bool {
         match value {
-            Value::Object(fields) if self.sentence(value, fields).is_none() => self.inline(value).chars().count() <= SHORT,
+            Value::Object(fields) => inline.chars().count() <= SHORT || self.sentence(value, fields).is_some(),
             _ => true,
         }
     }
@@ -242,7 +241,7 @@ fn has_exactly(fields: &Map<String, Value>, names: &[&str]) -> bool {
 fn string(text: &str) -> String {
     let is_bare = !text.is_empty() && text.trim() == text && text != "null";
     let is_bare = is_bare && !text.starts_with(['"', '(', '[', '{', '<']) && !text.contains(", ") && !text.contains(": ");
-    if is_bare { shown(text) } else { format!("\"{}\"", shown(&text.replace('\\', "\\\\").replace('"', "\\\""))) }
+    if is_bare { shown(text).into_owned() } else { format!("\"{}\"", shown(&text.replace('\\', "\\\\").replace('"', "\\\""))) }
 }
 
 /// What is worth saying of where a difference comes from: that the spec has changed is what is expected.

@@ -41,7 +41,7 @@ impl Resource for Clusters {
     /// names that specs take, and nothing else.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let names = match reading.scope.is_narrow() {
-            true => reading.scope.names.get(&Kind::Cluster).cloned().unwrap_or_default(),
+            true => reading.scope.names_of(Kind::Cluster).map(String::from).collect(),
             false => list(reading.aws, reading.place).await?,
         };
         let names: Vec<String> = names.into_iter().collect();

@@ -41,6 +41,10 @@ impl Resource for InternetGateways {
         Ok(found.filter(|live| filters::is_wanted(reading.scope, live)).collect())
     }
 
+    fn set_after_creation(&self) -> &'static [&'static str] {
+        &["vpc_id"]
+    }
+
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
         let shape: InternetGateway = wanted.shape()?;
         let look = || async {

@@ -81,7 +81,7 @@ impl Resource for Listeners {
             .await?;
         let mut listed: Vec<types::Listener> = ours.into_iter().flatten().collect();
         let is_listed = |arn: &&String| listed.iter().any(|one| one.listener_arn() == Some(arn.as_str()));
-        let foreign: Vec<String> = reading.scope.foreign_listeners.iter().filter(|arn| !is_listed(arn)).cloned().collect();
+        let foreign: Vec<String> = reading.scope.foreign_listeners.keys().filter(|arn| !is_listed(arn)).cloned().collect();
         listed.extend(by_arn(aws, foreign).await?);
 
         let live = |listener: &types::Listener| {

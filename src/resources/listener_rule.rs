@@ -116,7 +116,7 @@ impl Resource for ListenerRules {
         let is_ours = |live: &Live| live.text("load_balancer_arn").is_some_and(|arn| ours.contains(arn));
         let listeners: Vec<String> = reading
             .of_kind(Kind::Listener)
-            .filter(|live| is_ours(live) || reading.scope.foreign_listeners.contains(&live.id))
+            .filter(|live| is_ours(live) || reading.scope.foreign_listeners.contains_key(&live.id))
             .map(|live| live.id.clone())
             .collect();
         let rules: Vec<Vec<Live>> = stream::iter(listeners)

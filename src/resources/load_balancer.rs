@@ -93,6 +93,10 @@ impl Resource for LoadBalancers {
             .await
     }
 
+    fn set_after_creation(&self) -> &'static [&'static str] {
+        &["attributes"]
+    }
+
     /// AWS has no token for this create, and one with the settings of an existing load balancer returns that one.
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html>
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {

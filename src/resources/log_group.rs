@@ -68,6 +68,10 @@ impl Resource for LogGroups {
         Ok(found.into_iter().flatten().collect())
     }
 
+    fn set_after_creation(&self) -> &'static [&'static str] {
+        &["retention_in_days"]
+    }
+
     /// Where a request failed after it took effect, AWS says that the log group exists: one with our tags is then the
     /// one that was asked for.
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
@@ -149,8 +153,9 @@ async fn set_retention(aws: &Writer, name: &str, days: Option<i32>) -> Result<()
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::Scope;
     use super::*;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     const NAME: &str = "/tierctl/high/cell-1/ig-1";
 
@@ -169,8 +174,8 @@ mod tests {
         assert!(is_asked_for(NAME, &all));
         assert!(!is_asked_for("/tierctl/high/cell-1/ig-1/extra", &all));
         assert!(is_asked_for("/tierctl/vanished/cell-1/ig-1", &all));
-        let names = BTreeMap::from([(Kind::LogGroup, BTreeSet::from([NAME.to_string()]))]);
-        let narrow = ReadScope { tiers, tenants: Some(BTreeSet::new()), names, ..ReadScope::default() };
+        let mut narrow = ReadScope { tiers, tenants: Some(BTreeSet::new()), ..ReadScope::default() };
+        narrow.take_name(Kind::LogGroup, NAME, &Scope::infra_group("high", "cell-1", "ig-1"));
         assert!(is_asked_for(NAME, &narrow));
         assert!(!is_asked_for("/tierctl/high/cell-1/ig-2", &narrow));
     }

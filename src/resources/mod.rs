@@ -108,10 +108,10 @@ pub struct ReadScope {
     pub tenants: Option<BTreeSet<Scope>>,
     /// VPCs of other teams that specs name.
     pub foreign_vpcs: BTreeSet<String>,
-    /// Listeners of other teams that specs name.
-    pub foreign_listeners: BTreeSet<String>,
-    /// Names that specs will take, by kind: whoever holds them is read too.
-    pub names: BTreeMap<Kind, BTreeSet<String>>,
+    /// Listeners of other teams that specs name, and the infra groups that they name them for.
+    pub foreign_listeners: BTreeMap<String, BTreeSet<Scope>>,
+    /// Names that specs will take, by kind, and what for: whoever holds them is read too.
+    pub names: BTreeMap<Kind, BTreeMap<String, Scope>>,
     /// Fields that some spec sets and that cost a call for each thing: target group attributes.
     pub with_target_group_attributes: bool,
     /// Tenants that register addresses: the targets of these are read.
@@ -120,7 +120,7 @@ pub struct ReadScope {
     pub finds_address_tenants: bool,
     /// Requests that the tenants wanted are to get: a rule that matches some of them may be a tenant's own, wherever it
     /// leads by now.
-    pub routes: Vec<Vec<listener_rule::Condition>>,
+    pub routes: Vec<(Scope, Vec<listener_rule::Condition>)>,
     /// Whether it has to be known of every rule whose it is, also in a narrow read.
     pub tells_all_rules: bool,
     /// Kinds that the command has no use for.
@@ -134,7 +134,42 @@ impl ReadScope {
     }
 
     pub fn wants_name(&self, kind: Kind, name: &str) -> bool {
-        self.names.get(&kind).is_some_and(|names| names.contains(name))
+        self.names.get(&kind).is_some_and(|names| names.contains_key(name))
+    }
+
+    /// The names of a kind that specs will take.
+    pub fn names_of(&self, kind: Kind) -> impl Iterator<Item = &str> {
+        self.names.get(&kind).into_iter().flat_map(BTreeMap::keys).map(String::as_str)
+    }
+
+    pub fn take_name(&mut self, kind: Kind, name: impl Into<String>, of: &Scope) {
+        self.names.entry(kind).or_default().insert(name.into(), of.clone());
+    }
+
+    /// The same for no more than one infra group, or one tenant of it.
+    pub fn narrowed_to(&self, of: &Scope) -> Self {
+        let infra_group = of.without_tenant();
+        let is_about = |scope: &Scope| *scope == infra_group || scope == of;
+        let names = self.names.iter().map(|(kind, names)| {
+            let names = names.iter().filter(|(_, scope)| is_about(scope));
+            (*kind, names.map(|(name, scope)| (name.clone(), scope.clone())).collect())
+        });
+        let foreign = self.foreign_listeners.iter().filter(|(_, groups)| groups.contains(&infra_group));
+        Self {
+            tiers: [of.tier.clone()].into(),
+            infra_groups: Some([infra_group.clone()].into()),
+            // Of the tier's own things a narrow read leaves out fields; of a tenant's none.
+            tenants: of.is_tenant().then(|| [of.clone()].into()).or_else(|| self.tenants.clone()),
+            foreign_vpcs: self.foreign_vpcs.clone(),
+            foreign_listeners: foreign.map(|(arn, groups)| (arn.clone(), groups.clone())).collect(),
+            names: names.collect(),
+            with_target_group_attributes: self.with_target_group_attributes,
+            address_tenants: self.address_tenants.iter().filter(|scope| is_about(scope)).cloned().collect(),
+            finds_address_tenants: self.finds_address_tenants,
+            routes: self.routes.iter().filter(|(scope, _)| is_about(scope)).cloned().collect(),
+            tells_all_rules: self.tells_all_rules,
+            without: self.without.clone(),
+        }
     }
 
     /// Whether something of this scope is worth a line: what no spec names is listed where all is read.
@@ -214,6 +249,16 @@ pub trait Resource: Send + Sync {
     /// The tag for the record of what was last applied: of a part, one of its whole. None where there is nothing to record.
     fn record_tag(&self, _fields: &Fields) -> Option<String> {
         Some(TAG_APPLIED.into())
+    }
+
+    /// Fields that `create` sets by requests of their own, after the one that makes the thing.
+    fn set_after_creation(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Fields that only `complete` sets, where AWS takes them of a ready thing alone.
+    fn set_when_ready(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// Whether a field of this live thing is not ours, though the spec sets it.

@@ -48,7 +48,7 @@ impl Resource for Roles {
     /// Every role of the account, whole, 1,000 in a call: ListRoles has no tags and no policies. AWS has no two roles
     /// whose names differ in case alone.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
-        let names: BTreeSet<String> = reading.scope.names.get(&Kind::Role).into_iter().flatten().map(|name| name.to_lowercase()).collect();
+        let names: BTreeSet<String> = reading.scope.names_of(Kind::Role).map(str::to_lowercase).collect();
         let mut found = Vec::new();
         let request = reading.aws.iam().get_account_authorization_details().filter(EntityType::Role).max_items(PAGE);
         let mut pages = request.into_paginator().send();
@@ -64,6 +64,10 @@ impl Resource for Roles {
             }
         }
         Ok(found)
+    }
+
+    fn set_after_creation(&self) -> &'static [&'static str] {
+        &["inline_policies", "managed_policies"]
     }
 
     /// Creates the role and then gives it its policies. Where a request failed after it took effect, AWS says that the

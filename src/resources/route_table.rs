@@ -55,6 +55,10 @@ impl Resource for RouteTables {
         Ok(found.filter(|live| filters::is_wanted(reading.scope, live)).collect())
     }
 
+    fn set_after_creation(&self) -> &'static [&'static str] {
+        &["routes", "subnet_ids"]
+    }
+
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
         let shape: RouteTable = wanted.shape()?;
         let vpc_id = shape.vpc_id.known()?;

@@ -85,8 +85,8 @@ impl Resource for SecurityGroups {
 
 /// Names that specs will take; a tenant takes none.
 fn names_to_look_up<'a>(reading: &Reading<'a>) -> Vec<&'a str> {
-    let names = reading.scope.names.get(&Kind::SecurityGroup).filter(|_| !reading.scope.is_narrow());
-    names.into_iter().flatten().map(String::as_str).collect()
+    let (scope, is_full) = (reading.scope, !reading.scope.is_narrow());
+    scope.names_of(Kind::SecurityGroup).filter(|_| is_full).collect()
 }
 
 fn live(place: &Place, group: &Ec2SecurityGroup) -> Live {

@@ -52,6 +52,10 @@ impl Resource for Subnets {
         Ok(found.filter(|live| filters::is_wanted(reading.scope, live)).collect())
     }
 
+    fn set_after_creation(&self) -> &'static [&'static str] {
+        &["map_public_ip_on_launch"]
+    }
+
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
         let shape: Subnet = wanted.shape()?;
         let vpc_id = shape.vpc_id.known()?;

@@ -95,6 +95,10 @@ impl Resource for TargetGroups {
             .await
     }
 
+    fn set_after_creation(&self) -> &'static [&'static str] {
+        &["attributes"]
+    }
+
     /// A create with the settings of an existing target group returns that one, so the name is looked up first.
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
@@ -193,7 +197,7 @@ async fn list(reading: &Reading<'_>) -> Result<Vec<types::TargetGroup>, AwsError
         if marker.is_none() {
             return Ok(found);
         }
-        let names = scope.names.get(&Kind::TargetGroup).map_or(0, BTreeSet::len);
+        let names = scope.names_of(Kind::TargetGroup).count();
         let is_few = names > 0 && reading.load_balancers().count() + names <= FEW_CALLS;
         if scope.is_narrow() && scope.foreign_listeners.is_empty() && is_few {
             break;
@@ -202,7 +206,7 @@ async fn list(reading: &Reading<'_>) -> Result<Vec<types::TargetGroup>, AwsError
     for load_balancer in reading.load_balancers() {
         found.extend(of_load_balancer(aws, &load_balancer.id).await?);
     }
-    for name in scope.names.get(&Kind::TargetGroup).into_iter().flatten() {
+    for name in scope.names_of(Kind::TargetGroup) {
         if !found.iter().any(|group| group.target_group_name() == Some(name)) {
             found.extend(by_name(aws, name).await?);
         }
@@ -345,9 +349,10 @@ mod tests {
     }
 
     fn narrow(tenant: &str, names: &[&str]) -> ReadScope {
-        let tenants = BTreeSet::from([Scope::infra_group("high", "cell-1", "ig-1").with_tenant(tenant)]);
-        let names = names.iter().map(ToString::to_string).collect();
-        ReadScope { tenants: Some(tenants), names: BTreeMap::from([(Kind::TargetGroup, names)]), ..ReadScope::default() }
+        let tenant = Scope::infra_group("high", "cell-1", "ig-1").with_tenant(tenant);
+        let mut scope = ReadScope::default();
+        names.iter().for_each(|name| scope.take_name(Kind::TargetGroup, *name, &tenant));
+        ReadScope { tenants: Some([tenant].into()), ..scope }
     }
 
     #[test]

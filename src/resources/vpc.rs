@@ -61,6 +61,10 @@ impl Resource for Vpcs {
         Ok(found)
     }
 
+    fn set_after_creation(&self) -> &'static [&'static str] {
+        &["enable_dns_support", "enable_dns_hostnames"]
+    }
+
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
         let shape: Vpc = wanted.shape()?;
         let look = || async {

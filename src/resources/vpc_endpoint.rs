@@ -87,6 +87,10 @@ impl Resource for VpcEndpoints {
         Ok(found.filter(|live| filters::is_wanted(reading.scope, live)).collect())
     }
 
+    fn set_when_ready(&self) -> &'static [&'static str] {
+        &["private_dns_enabled"]
+    }
+
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
         let shape: VpcEndpoint = wanted.shape()?;
         let mut request = aws

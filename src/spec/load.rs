@@ -229,9 +229,7 @@ impl Reader {
             if known.contains(&name) {
                 continue;
             }
-            let file = current_folder.join(file);
-            let beside = file.ancestors().skip(1).map(|folder| folder.join("tiers"));
-            for folder in std::iter::once(current_folder.join("tiers")).chain(beside) {
+            for folder in folders_of_tiers(&file, current_folder) {
                 let candidates = folders.entry(folder.clone()).or_insert_with(|| candidates_in(&folder, current_folder));
                 if let Some(at) = candidates.iter().position(|candidate| candidate.names.contains(&name)) {
                     let found = candidates.swap_remove(at);
@@ -259,6 +257,19 @@ struct Candidate {
     names: Vec<String>,
     tier: Option<Loaded<TierSpec>>,
     findings: Vec<Finding>,
+}
+
+/// Where the tier of a tenant whose spec is, or was, in this file is looked for, the nearest first.
+fn folders_of_tiers(file: &Path, current_folder: &Path) -> Vec<PathBuf> {
+    let file = current_folder.join(file);
+    let beside = file.ancestors().skip(1).map(|folder| folder.join("tiers"));
+    std::iter::once(current_folder.join("tiers")).chain(beside).collect()
+}
+
+/// The tier of a tenant whose spec was in this file.
+pub fn tier_of_departed(name: &str, file: &Path, current_folder: &Path) -> Option<TierSpec> {
+    let candidates = folders_of_tiers(file, current_folder).into_iter().flat_map(|folder| candidates_in(&folder, current_folder));
+    candidates.filter_map(|candidate| candidate.tier).map(|tier| tier.spec).find(|tier| *tier.tier == name)
 }
 
 /// What else is wrong in the folder is not this run's business.

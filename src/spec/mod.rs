@@ -21,6 +21,6 @@ mod tree;
 mod typed;
 
 pub use diagnostic::{Finding, Findings, Severity};
-pub use load::{Loaded, Request, Specs, is_read_below, load, load_kept, load_texts, tiers_in};
+pub use load::{Loaded, Request, Specs, is_read_below, load, load_kept, load_texts, tier_of_departed, tiers_in};
 pub use located::{Located, Origin, Span};
 pub use source::Source;

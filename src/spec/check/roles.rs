@@ -10,11 +10,9 @@ use crate::spec::diagnostic::Findings;
 use crate::spec::located::{Located, Origin};
 use crate::spec::model::{Effect, Role, Statement};
 
-use super::{Tier, infra_groups, region_of, repeated};
+use crate::permissions::LONGEST_INLINE;
 
-/// All inline policies of a role together, without white space.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-const LONGEST_INLINE: usize = 10_240;
+use super::{Tier, infra_groups, region_of, repeated};
 
 pub(super) fn tier(tier: &Tier, findings: &mut Findings) {
     for (name, role) in [("task", &tier.spec.roles.task), ("execution", &tier.spec.roles.execution)] {
