@@ -72,6 +72,10 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     let resource = node.kind.resource();
     let writer =
         shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
+    if let Some(live) = live.as_ref().filter(|live| live.place.account != writer.reader().place().account) {
+        let reason = format!("{} is in {}, and {} is in {}", live.id, live.place, node.scope, writer.reader().place());
+        return Err(Ended::Held(reason, "set the account of its cell back".into()));
+    }
     if let (Verb::Widen | Verb::Update | Verb::Delete, Some(live)) = (node.verb, &live) {
         check_owner(shared, &node, writer, live).await?;
     }
@@ -235,7 +239,7 @@ async fn check_unmoved(
     let Some(request) = request.filter(|_| node.kind != Kind::TaskDefinition) else { return Ok(()) };
     let mut pause = Pause::new(shared, node);
     let found = loop {
-        match limited(shared, live::read_again(request, node.kind, &node.scope)).await {
+        match limited(shared, live::read_again(request, node.kind, &node.scope, live.and_then(|live| live.name.as_deref()))).await {
             Ok(found) => break found,
             Err(error) => pause.after(error).await?,
         }

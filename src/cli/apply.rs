@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
     /// Refuse the plan unless its file has this SHA-256
-    #[arg(long, value_name = "HEX", requires = "plan", value_parser = sha256)]
+    #[arg(long, value_name = "HEX", requires = "plan", conflicts_with = "paths", value_parser = sha256)]
     plan_sha256: Option<String>,
     #[command(flatten)]
     options: WriteOptions,

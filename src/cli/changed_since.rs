@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::failure::Failure;
+use crate::estate::Group;
+use crate::resources::model::{Place, Scope};
 use crate::spec::model::{TenantSpec, TierSpec};
 use crate::spec::{Loaded, Specs, is_read_below, load_texts, tier_of_departed};
 
@@ -20,6 +22,8 @@ pub(super) struct Changes {
     pub left_tiers: Vec<TierSpec>,
     /// Tiers as they were then, each with no more than the infra groups that its spec does not name any more.
     pub departed_groups: Vec<TierSpec>,
+    /// The same with the infra groups that their specs have in another account or Region now.
+    pub moved_groups: Vec<TierSpec>,
 }
 
 /// Narrows specs to what has changed since the last commit that `revision` and `HEAD` have in common, in the working tree
@@ -33,6 +37,8 @@ pub(super) fn narrow(specs: Specs, revision: &str, current_folder: &Path, paths:
     let defaults = ["tiers", "tenants"].map(PathBuf::from);
     let named = if paths.is_empty() { &defaults } else { paths };
     let roots: Vec<PathBuf> = named.iter().map(|path| current_folder.join(path)).map(|path| path.canonicalize().unwrap_or(path)).collect();
+    let sources = specs.sources().into_iter().map(|(source, _)| current_folder.join(&source.path));
+    repository.must_follow(&roots, sources.map(|path| path.canonicalize().unwrap_or(path)))?;
     let is_meant = |file: &Path| roots.iter().any(|root| root == file || is_read_below(root, file));
 
     let mut before = Vec::new();
@@ -44,8 +50,11 @@ pub(super) fn narrow(specs: Specs, revision: &str, current_folder: &Path, paths:
     let with_spec: BTreeSet<(&str, &str)> = specs.tenants.iter().map(|tenant| identity(&tenant.spec)).collect();
     let departed_tenants: Vec<&Loaded<TenantSpec>> =
         before.tenants.iter().filter(|tenant| !with_spec.contains(&identity(&tenant.spec))).collect();
-    let departed_groups = before.tiers.iter().filter_map(|tier| departed(&tier.spec, specs.tier(&tier.spec.tier)));
-    let departed_groups: Vec<TierSpec> = departed_groups.collect();
+    let only = |keeps: fn(Option<Place>, Place) -> bool| -> Vec<TierSpec> {
+        before.tiers.iter().filter_map(|tier| groups_of(&tier.spec, specs.tier(&tier.spec.tier), keeps)).collect()
+    };
+    let departed_groups = only(|now, _| now.is_none());
+    let moved_groups = only(|now, then| now.is_some_and(|now| now != then));
     let mut left_tiers: BTreeMap<String, TierSpec> = BTreeMap::new();
     for tenant in &departed_tenants {
         let name = tenant.spec.tier.as_str();
@@ -86,7 +95,7 @@ pub(super) fn narrow(specs: Specs, revision: &str, current_folder: &Path, paths:
     let new = |tenant: &&Loaded<TenantSpec>| !before.tenants.iter().any(|old| identity(&old.spec) == identity(&tenant.spec));
     let new_tenants = tenants.iter().filter(|tenant| is_changed(&tenant.source.path)).filter(new);
     let new_tenants = new_tenants.map(|tenant| (tenant.spec.tier.to_string(), tenant.spec.tenant.to_string())).collect();
-    let changes = Changes { new_tenants, departed_tenants, left_tiers, departed_groups };
+    let changes = Changes { new_tenants, departed_tenants, left_tiers, departed_groups, moved_groups };
     Ok((Specs { tiers, tenants, findings: specs.findings }, changes))
 }
 
@@ -94,25 +103,31 @@ fn identity(tenant: &TenantSpec) -> (&str, &str) {
     (&tenant.tier, &tenant.tenant)
 }
 
-/// A tier with the infra groups that its spec has lost, if it has lost any.
-fn departed(before: &TierSpec, now: Option<&Loaded<TierSpec>>) -> Option<TierSpec> {
-    let stays = |cell: &str, group: &str| {
-        let cells = now.into_iter().flat_map(|tier| &tier.spec.cells).filter(|other| *other.name == cell);
-        cells.flat_map(|cell| &cell.infra_groups).any(|other| *other.name == group)
-    };
-    let mut lost = before.clone();
-    for cell in &mut lost.cells {
+/// A tier as it was, with those of its infra groups of which `keeps` says so, if there are any: it is asked with the place
+/// that the spec has for it now, if it has any, and the one that it had then.
+fn groups_of(before: &TierSpec, now: Option<&Loaded<TierSpec>>, keeps: fn(Option<Place>, Place) -> bool) -> Option<TierSpec> {
+    let places: BTreeMap<Scope, Place> =
+        now.into_iter().flat_map(|tier| Group::all_of(&tier.spec)).map(|group| (group.scope(), group.place())).collect();
+    let kept: BTreeSet<Scope> = Group::all_of(before)
+        .filter(|group| keeps(places.get(&group.scope()).cloned(), group.place()))
+        .map(|group| group.scope())
+        .collect();
+    let mut tier = before.clone();
+    for cell in &mut tier.cells {
         let name = cell.name.to_string();
-        cell.infra_groups.retain(|group| !stays(&name, &group.name));
+        cell.infra_groups.retain(|group| kept.contains(&Scope::infra_group(&before.tier, &name, &group.name)));
     }
-    lost.cells.retain(|cell| !cell.infra_groups.is_empty());
-    (!lost.cells.is_empty()).then_some(lost)
+    tier.cells.retain(|cell| !cell.infra_groups.is_empty());
+    (!tier.cells.is_empty()).then_some(tier)
 }
 
 /// A repository, through the `git` that its user has.
 struct Repository {
     top: PathBuf,
 }
+
+/// How the mode of a submodule begins. <https://git-scm.com/docs/git-fast-import#_filemodify>
+const SUBMODULE: &[u8] = b"160000 ";
 
 const FETCH: &str =
     "fetch it, as with `git fetch origin main`; in CI check out with the whole history (`fetch-depth: 0`, or `GIT_DEPTH: 0`)";
@@ -151,6 +166,37 @@ impl Repository {
             files.entry(self.top.join(OsStr::from_bytes(path))).or_insert(false);
         }
         Ok(files)
+    }
+
+    /// Refuses what Git cannot tell of: whether a spec has changed that it does not follow, or not in this repository.
+    fn must_follow(&self, roots: &[PathBuf], specs: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {
+        let remedy = "leave --changed-since out, or keep the specs in this repository alone";
+        let staged = self.asked(["ls-files", "--stage", "-z"].map(OsString::from))?;
+        for entry in staged.split(|byte| *byte == 0).filter(|entry| entry.starts_with(SUBMODULE)) {
+            let path = entry.split(|byte| *byte == b'\t').nth(1).unwrap_or_default();
+            let submodule = self.top.join(OsStr::from_bytes(path));
+            if roots.iter().any(|root| root.starts_with(&submodule) || submodule.starts_with(root)) {
+                let message =
+                    format!("{} is a submodule: which of its specs have changed, this repository cannot tell", submodule.display());
+                return Err(Failure::usage(message, remedy));
+            }
+        }
+        let listed = ["ls-files", "-v", "--cached", "--others", "--exclude-standard", "-z"].map(OsString::from);
+        let listed = self.asked(listed)?;
+        // In lower case, or S, is what Git was told not to look at.
+        let looked_at = listed.split(|byte| *byte == 0).filter(|entry| matches!(entry.first(), Some(b'A'..=b'R' | b'T'..=b'Z' | b'?')));
+        let followed: BTreeSet<PathBuf> = looked_at.filter_map(|entry| Some(self.top.join(OsStr::from_bytes(entry.get(2..)?)))).collect();
+        match specs.into_iter().find(|spec| !followed.contains(spec)) {
+            Some(spec) => {
+                let message = format!(
+                    "Git does not follow {}: it is ignored, or in another repository than {}, so that nobody can tell whether it has changed",
+                    spec.display(),
+                    self.top.display()
+                );
+                Err(Failure::usage(message, remedy))
+            }
+            None => Ok(()),
+        }
     }
 
     fn text_at(&self, commit: &str, file: &Path) -> Result<String, Failure> {

@@ -37,9 +37,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let length = permissions::length(&policy);
     if length > permissions::LONGEST_MANAGED {
         let advice = match length > permissions::LONGEST_INLINE {
-            true => format!("an inline policy {}: make several of its statements", permissions::LONGEST_INLINE),
+            true => format!("an inline policy {}: split its statements over several managed policies", permissions::LONGEST_INLINE),
             false => format!(
-                "put it on its role as an inline policy, which may have {}, or make several of its statements",
+                "put it on its role as an inline policy, which may have {}, or split its statements over several managed policies",
                 permissions::LONGEST_INLINE
             ),
         };

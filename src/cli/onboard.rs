@@ -4,6 +4,8 @@ use super::failure::{Exit, Failure};
 use super::{Context, WriteOptions, planning, write};
 use crate::aws::Access;
 use crate::plan::intent::{self, Purpose};
+use crate::spec::model::TenantSpec;
+use crate::spec::{self, Loaded};
 
 /// Make tenants real, new and changed alike
 ///
@@ -14,7 +16,7 @@ pub(super) struct Arguments {
     /// Files and folders of tenant specs
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Also offboard tenants of the named tiers that have no spec
+    /// Also offboard tenants of the named tiers that have no spec, neither in what was named nor in tenants/
     #[arg(long)]
     prune: bool,
     #[command(flatten)]
@@ -32,12 +34,27 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         && let Some(file) = arguments.paths.iter().find(|path| !context.current_folder.join(path).is_dir())
     {
         return Err(Failure::usage(
-            format!("--prune offboards every tenant that is not in what was named, and {} is a single file", file.display()),
+            format!("--prune offboards every tenant without a spec, and {} is a single file", file.display()),
             "name the folder with all of the tier's tenants, or offboard tenants by name",
         ));
     }
     let subjects = intent::subjects(&specs);
-    let subjects: Vec<_> = subjects.into_iter().filter(|subject| !subject.tenants.is_empty()).collect();
+    let mut subjects: Vec<_> = subjects.into_iter().filter(|subject| !subject.tenants.is_empty()).collect();
+    let others = if arguments.prune { tenants_here(context)? } else { Vec::new() };
+    for subject in &mut subjects {
+        let of_tier = others.iter().map(|tenant| &tenant.spec).filter(|tenant| *tenant.tier == *subject.tier.tier);
+        subject.spared = of_tier.map(|tenant| tenant.tenant.as_str()).collect();
+    }
     let planning = async || planning::plan(context, &subjects, Purpose::Onboard { prune: arguments.prune }, Access::Write).await;
     write::carry_out(context, planning, &arguments.options).await
+}
+
+/// The tenants that have a spec in `tenants/`, named or not. One that cannot be read may be anybody's.
+fn tenants_here(context: &Context) -> Result<Vec<Loaded<TenantSpec>>, Failure> {
+    let paths = vec![PathBuf::from("tenants")];
+    if !context.current_folder.join(&paths[0]).is_dir() {
+        return Ok(Vec::new());
+    }
+    let specs = spec::load(&spec::Request { paths, current_folder: context.current_folder.clone(), defaults: false });
+    if specs.findings.has_errors() { Err(Failure::Specs(specs.findings)) } else { Ok(specs.tenants) }
 }

@@ -69,10 +69,11 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             let here = changes.new_tenants.iter().filter(|(tier, _)| *tier == *subject.tier.tier);
             subject.new_tenants = here.map(|(_, tenant)| tenant.as_str()).collect();
         }
-        departed = planning::find_departed(context, changes).await?;
+        departed = planning::find_departed(context, changes, purpose).await?;
     }
     let calls = &context.calls;
-    let mut planned = planning::plan(context, &subjects, purpose, Access::Read).await?;
+    let moved = changes.as_ref().map(|changes| changes.moved_groups.as_slice()).unwrap_or_default();
+    let mut planned = planning::plan_with_moved(context, &subjects, moved, purpose, Access::Read).await?;
     planned.plan.add(departed, Vec::new());
     if arguments.drift_only {
         let left_out = attribution::keep_drift(&mut planned.plan);
@@ -119,10 +120,19 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
 /// Saves a plan with the specs that it was made of, and returns the file's SHA-256.
 fn save(context: &Context, path: &Path, specs: &Specs, purpose: Purpose, plan: &Plan) -> Result<String, Failure> {
     let Purpose::Plan { tier, tenants } = purpose else { return Err(Failure::usage("only a plan can be saved", "")) };
+    let path = &context.current_folder.join(path);
+    let is_this =
+        |spec: &Path| path.canonicalize().is_ok_and(|path| context.current_folder.join(spec).canonicalize().is_ok_and(|spec| spec == path));
+    if specs.sources().iter().any(|(source, _)| is_this(&source.path)) {
+        return Err(Failure::usage(
+            format!("{} is one of the specs that this plan is of", path.display()),
+            "name another file for the plan",
+        ));
+    }
     let specs = specs.sources().into_iter().map(|(source, looked_up)| SavedSpec {
         path: source.path.display().to_string(),
         looked_up,
         text: source.text.clone(),
     });
-    plan_file::write(&context.current_folder.join(path), &SavedPlan::new(plan, tier, tenants, specs.collect()))
+    plan_file::write(path, &SavedPlan::new(plan, tier, tenants, specs.collect()))
 }

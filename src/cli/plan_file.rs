@@ -1,5 +1,6 @@
 //! A saved plan as a file: JSON that says of itself what it is, and carries a checksum of what it holds.
 
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use crate::sha256::hex;
 
 const FORMAT: &str = "tierctl-plan";
 /// It changes when a plan of another version could not be carried out as it was meant.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// Digits of a SHA-256.
 const WHOLE: usize = 64;
 /// As many of them tell plans apart in tags.
@@ -49,10 +50,19 @@ pub(super) fn write(path: &Path, plan: &SavedPlan) -> Result<String, Failure> {
         plan: plan.clone(),
     };
     let text = format!("{}\n", serde_json::to_string_pretty(&file).map_err(|error| unwritable(error.into()))?);
+    // What a link leads to is what is meant; and a pipe or device takes what it is given.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let path = target.as_path();
+    let before = std::fs::metadata(path).ok();
+    if before.as_ref().is_some_and(|before| !before.is_file()) {
+        std::fs::OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(unwritable)?;
+        return Ok(hex(text.as_bytes(), WHOLE));
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = std::fs::write(&unfinished, &text).and_then(|()| std::fs::rename(&unfinished, path));
+    let keep_mode = || before.map_or(Ok(()), |before| std::fs::set_permissions(&unfinished, before.permissions()));
+    let written = std::fs::write(&unfinished, &text).and_then(|()| keep_mode()).and_then(|()| std::fs::rename(&unfinished, path));
     written.inspect_err(|_| drop(std::fs::remove_file(&unfinished))).map_err(unwritable)?;
     Ok(hex(text.as_bytes(), WHOLE))
 }

@@ -101,7 +101,7 @@ pub(super) async fn plan_saved(context: &Context, saved: &SavedPlan, id: &str, a
     }
     let purpose = Purpose::Plan { tier: saved.tier, tenants: saved.tenants };
     let planned = plan(context, &intent::subjects(&specs), purpose, access).await?;
-    let Resumed { mut plan, done, left_out } = saved.resume(planned.plan, &planned.live, id);
+    let Resumed { mut plan, done, left_out, is_refused } = saved.resume(planned.plan, &planned.live, id);
     if done > 0 {
         plan.warnings.push(format!(
             "{} of the plan {} carried out already",
@@ -113,11 +113,26 @@ pub(super) async fn plan_saved(context: &Context, saved: &SavedPlan, id: &str, a
         let what = count(left_out, "change has", "changes have");
         plan.warnings.push(format!("{what} come up since the plan was made and will not be carried out: `tierctl plan` shows them"));
     }
+    if is_refused {
+        plan.warnings
+            .push("AWS is not as the plan found it, so nothing of it is carried out: plan again, with `tierctl plan --out`".into());
+    }
     Ok(Planned { plan, saved: Some(id.to_string()), ..planned })
 }
 
 /// Reads what the specs are about and plans what the purpose asks for.
 pub(super) async fn plan(context: &Context, subjects: &[Subjects<'_>], purpose: Purpose, access: Access) -> Result<Planned, Failure> {
+    plan_with_moved(context, subjects, &[], purpose, access).await
+}
+
+/// The same where infra groups are known to have been in another account or Region: what still stands there is read too.
+pub(super) async fn plan_with_moved(
+    context: &Context,
+    subjects: &[Subjects<'_>],
+    moved: &[TierSpec],
+    purpose: Purpose,
+    access: Access,
+) -> Result<Planned, Failure> {
     let calls = &context.calls;
     let targets = Targets::of(subjects, purpose);
     let sessions = Sessions::open(&targets.groups, access, calls).await?;
@@ -126,6 +141,7 @@ pub(super) async fn plan(context: &Context, subjects: &[Subjects<'_>], purpose: 
     let mut live = live::read(&requests).await?;
     let (homes, unseen) = look_elsewhere(&targets, &live, calls).await;
     live.extend(homes);
+    live.extend(read_groups(context, moved).await?);
     let residents = Residents::of(&live);
     if targets.narrow && targets.groups.iter().any(|group| placement::places(*group, &residents, &live).free < targets.candidates.len()) {
         // It is, or may become, full: then it matters which of the other rules are tenants'.
@@ -210,7 +226,7 @@ pub(super) async fn plan_offboarding(
 }
 
 /// Tenants and infra groups whose specs are gone, and that are still there: each a change that is blocked.
-pub(super) async fn find_departed(context: &Context, changes: &Changes) -> Result<Vec<Change>, Failure> {
+pub(super) async fn find_departed(context: &Context, changes: &Changes, purpose: Purpose) -> Result<Vec<Change>, Failure> {
     let mut found = Vec::new();
     let tiers: Vec<&TierSpec> = changes.left_tiers.iter().collect();
     let leavers = changes.departed_tenants.iter().map(|tenant| Leaver {
@@ -219,18 +235,27 @@ pub(super) async fn find_departed(context: &Context, changes: &Changes) -> Resul
         is_protected: false,
     });
     let leavers: Vec<Leaver> = leavers.collect();
-    if !tiers.is_empty() {
+    if !tiers.is_empty() && purpose.manages_tenants() {
         found.extend(intent::left_by_tenants(&plan_offboarding(context, &tiers, &leavers, Access::Read).await?.plan));
     }
-    let groups: Vec<Group<'_>> = changes.departed_groups.iter().flat_map(Group::all_of).collect();
-    let sessions = Sessions::open(&groups, Access::Read, &context.calls).await?;
-    let live = live::read(&requests(&sessions, &groups, |scope, group| {
-        scope.infra_groups.get_or_insert_default().insert(group.scope());
-        scope.without.extend([Kind::TaskDefinition, Kind::Targets]);
-    }))
-    .await?;
+    let departed = if purpose.manages_tier(true) { changes.departed_groups.as_slice() } else { &[] };
+    let live = read_groups(context, departed).await?;
+    let groups: Vec<Group<'_>> = departed.iter().flat_map(Group::all_of).collect();
     found.extend(intent::left_by_groups(&groups, &live));
     Ok(found)
+}
+
+/// What stands in the infra groups of specs as they were.
+async fn read_groups(context: &Context, tiers: &[TierSpec]) -> Result<Vec<Live>, AwsError> {
+    let groups: Vec<Group<'_>> = tiers.iter().flat_map(Group::all_of).collect();
+    let sessions = Sessions::open(&groups, Access::Read, &context.calls).await?;
+    let requests = requests(&sessions, &groups, |scope, group| {
+        scope.infra_groups.get_or_insert_default().insert(group.scope());
+        scope.without.extend([Kind::TaskDefinition, Kind::Targets]);
+    });
+    let mut live = live::read(&requests).await?;
+    live.retain(|item| item.owner().is_some_and(|key| groups.iter().any(|group| group.is_at(&key.scope.without_tenant()))));
+    Ok(live)
 }
 
 /// What new tenants with a placement have in other accounts and Regions of their tier already: a tenant is not moved in

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::Context;
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
+use crate::report::FORMAT_VERSION;
 use crate::report::diagnostics;
 use crate::spec;
 use crate::words::count;
@@ -31,6 +32,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         Format::Json | Format::Ndjson => {
             let mut report = diagnostics::to_json(&specs.findings);
             if let Some(report) = report.as_object_mut() {
+                report.insert("format_version".into(), json!(FORMAT_VERSION));
                 report.insert("tiers".into(), json!(tiers));
                 report.insert("tenants".into(), json!(specs.tenants.len()));
             }

@@ -14,7 +14,8 @@ use crate::resources::service::{CapacityProvider, Service};
 use crate::resources::target_group::TargetGroup;
 use crate::resources::targets::{self, Targets};
 use crate::resources::task_definition::{self, Container, ContainerHealthCheck, TaskDefinition};
-use crate::spec::model::{self, Architecture, ContainerInsights, RouteBy, TenantSpec};
+use crate::spec::located::Located;
+use crate::spec::model::{self, Architecture, ContainerInsights, HealthCheck, RouteBy, TenantSpec};
 
 /// Name of the container that the tenant's image runs in.
 pub const MAIN_CONTAINER: &str = "app";
@@ -140,7 +141,7 @@ impl<'a> Builder<'a> {
             protocol: "HTTP".into(),
             port: port.into(),
             target_type: "ip".into(),
-            health_check: health_check.map(self::health_check).unwrap_or_default(),
+            health_check: self::health_check(health_check),
             attributes,
         };
         // The cluster is made first and deleted last: it is what shows where a tenant lives.
@@ -310,20 +311,20 @@ fn strategy(service: &model::Service) -> Vec<CapacityProvider> {
     }
 }
 
-fn health_check(spec: &model::HealthCheck) -> BTreeMap<String, Value> {
-    let mut fields = BTreeMap::new();
-    let mut set = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            fields.insert(name.to_string(), value);
-        }
-    };
-    set("health_check_path", spec.path.as_ref().map(|v| json!(**v)));
-    set("health_check_interval_seconds", spec.interval.as_ref().map(|v| json!(**v)));
-    set("health_check_timeout_seconds", spec.timeout.as_ref().map(|v| json!(**v)));
-    set("healthy_threshold_count", spec.healthy_threshold.as_ref().map(|v| json!(**v)));
-    set("unhealthy_threshold_count", spec.unhealthy_threshold.as_ref().map(|v| json!(**v)));
-    set("matcher", spec.matcher.as_ref().map(|v| json!(**v)));
-    fields
+/// What the spec omits has AWS's default, sent and managed: otherwise what an earlier spec said would stay.
+fn health_check(spec: Option<&model::HealthCheck>) -> BTreeMap<String, Value> {
+    let number = |value: Option<&Option<Located<u32>>>, default: u32| json!(value.and_then(Option::as_deref).copied().unwrap_or(default));
+    let text =
+        |value: Option<&Option<Located<String>>>, default: &str| json!(value.and_then(Option::as_deref).map_or(default, String::as_str));
+    let fields = [
+        ("health_check_path", text(spec.map(|spec| &spec.path), HealthCheck::DEFAULT_PATH)),
+        ("health_check_interval_seconds", number(spec.map(|spec| &spec.interval), HealthCheck::DEFAULT_INTERVAL)),
+        ("health_check_timeout_seconds", number(spec.map(|spec| &spec.timeout), HealthCheck::DEFAULT_TIMEOUT)),
+        ("healthy_threshold_count", number(spec.map(|spec| &spec.healthy_threshold), HealthCheck::DEFAULT_HEALTHY_THRESHOLD)),
+        ("unhealthy_threshold_count", number(spec.map(|spec| &spec.unhealthy_threshold), HealthCheck::DEFAULT_UNHEALTHY_THRESHOLD)),
+        ("matcher", text(spec.map(|spec| &spec.matcher), HealthCheck::DEFAULT_MATCHER)),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
 }
 
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html>

@@ -36,7 +36,7 @@ pub async fn read(requests: &[Request]) -> Result<Vec<Live>, AwsError> {
 }
 
 /// Reads what one kind has in a scope again, and what it is found through.
-pub async fn read_again(request: &Request, kind: Kind, of: &Scope) -> Result<Vec<Live>, AwsError> {
+pub async fn read_again(request: &Request, kind: Kind, of: &Scope, name: Option<&str>) -> Result<Vec<Live>, AwsError> {
     let mut needed = vec![kind];
     let mut next = 0;
     while let Some(through) = needed.get(next).map(|kind| kind.resource().found_through()) {
@@ -45,6 +45,10 @@ pub async fn read_again(request: &Request, kind: Kind, of: &Scope) -> Result<Vec
     }
     let mut scope = request.scope.narrowed_to(of);
     scope.without = Kind::ALL.iter().copied().filter(|other| !needed.contains(other)).collect();
+    // One of several of an identity has a name that no spec takes.
+    if let Some(name) = name {
+        scope.take_name(kind, name, of);
+    }
     if let Some(tenant) = &of.tenant {
         scope.take_name(Kind::Cluster, names::cluster_of(of, tenant), of);
     }

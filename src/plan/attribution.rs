@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::compare::{self, FieldChange};
 use super::{Action, Change, Plan};
 use crate::resources::Kind;
-use crate::resources::model::{Desired, Fields, Live, Scope, TAG_PREFIX, Tags};
+use crate::resources::model::{Desired, Fields, Live, Scope, TAG_CONTENT, TAG_DEPLOYED, TAG_PREFIX, Tags};
 use crate::sha256;
 
 const VERSION: &str = "1:";
@@ -64,19 +64,15 @@ pub fn record(kind: Kind, fields: &Fields, tags: &Tags) -> String {
 }
 
 /// What a record says of each name; nothing of names that share their characters.
-fn entries(record: &str) -> BTreeMap<&str, &str> {
+fn entries(record: &str) -> BTreeMap<&str, Option<&str>> {
     let Some(text) = record.strip_prefix(VERSION).filter(|text| text.is_ascii()) else { return BTreeMap::new() };
     let mut entries = BTreeMap::new();
-    let mut shared = BTreeSet::new();
     let mut rest = text;
     while let Some((entry, after)) = rest.split_at_checked(2 * LENGTH) {
         let (name, value) = entry.split_at(LENGTH);
-        if entries.insert(name, value).is_some() {
-            shared.insert(name);
-        }
+        entries.entry(name).and_modify(|known| *known = None).or_insert(Some(value));
         rest = after;
     }
-    entries.retain(|name, _| !shared.contains(name));
     entries
 }
 
@@ -112,22 +108,43 @@ fn entry_of(path: &str) -> &str {
 pub(super) fn attribute(desired: &Desired, live: &Live, changes: &mut [FieldChange]) {
     let kind = desired.key.kind;
     let tag = kind.resource().record_tag(&desired.fields);
-    let recorded = tag.as_ref().and_then(|tag| live.tags.get(tag)).map(|record| entries(record)).unwrap_or_default();
+    let record = tag.as_ref().and_then(|tag| live.tags.get(tag)).map(String::as_str).unwrap_or_default();
+    let recorded = entries(record);
+    // What it has no entry for, though there was room for one, no spec had set.
+    let is_whole = !recorded.is_empty() && record.len() + 2 * LENGTH <= LONGEST;
     for change in changes {
         let name = entry_of(&change.path);
         change.origin = match recorded.get(letters(name).as_str()) {
-            // A revision never changes: another one is wanted, or another one runs, which is the service's to say.
-            _ if kind == Kind::TaskDefinition => Origin::Spec,
-            None => Origin::Unattributed,
-            Some(applied) => {
+            _ if kind == Kind::TaskDefinition => of_revision(desired, live),
+            None if is_whole => Origin::Spec,
+            None | Some(None) => Origin::Unattributed,
+            Some(Some(applied)) => {
                 let is_applied = |fields, tags| hash(kind, name, fields, tags).as_deref() == Some(*applied);
-                match (is_applied(&live.fields, &live.tags), is_applied(&desired.fields, &desired.tags)) {
-                    (true, _) => Origin::Spec,
-                    (false, true) => Origin::Drift,
-                    (false, false) => Origin::Both,
-                }
+                let is_wanted = match (kind, name) {
+                    // Which revision there will be is not known before it is registered, but what it is made of.
+                    (Kind::Service, "task_definition") => live.tags.get(TAG_CONTENT) == desired.tags.get(TAG_CONTENT),
+                    _ => is_applied(&desired.fields, &desired.tags),
+                };
+                origin(is_applied(&live.fields, &live.tags), is_wanted)
             }
         };
+    }
+}
+
+/// A revision never changes: another one is wanted, or another one runs than was deployed.
+fn of_revision(desired: &Desired, live: &Live) -> Origin {
+    match live.tags.get(TAG_DEPLOYED) {
+        Some(deployed) => origin(live.tags.get(TAG_CONTENT) == Some(deployed), desired.tags.get(TAG_CONTENT) == Some(deployed)),
+        None => Origin::Spec,
+    }
+}
+
+/// From whether AWS and the spec have what was last applied.
+fn origin(in_aws: bool, in_spec: bool) -> Origin {
+    match (in_aws, in_spec) {
+        (true, _) => Origin::Spec,
+        (false, true) => Origin::Drift,
+        (false, false) => Origin::Both,
     }
 }
 
@@ -215,7 +232,7 @@ mod tests {
         assert!(record.chars().all(|c| c.is_ascii_alphanumeric() || "-_:".contains(c)), "{record}");
         assert!(entries(&record).contains_key(letters("retention_in_days").as_str()), "fields come first");
         assert!(entries("1:").is_empty() && entries("1:abc").is_empty() && entries("1:\u{e4}bcdefg").is_empty());
-        assert!(entries("1:abcdefabcxyz").is_empty(), "two of one name say nothing");
+        assert_eq!(entries("1:abcdefabcxyz")["abc"], None, "two of one name say nothing");
     }
 
     /// A name that shares its characters with another of its kind would never be attributed.

@@ -67,6 +67,8 @@ struct Calculation<'a> {
     refused: BTreeSet<Key>,
     /// Infra groups of which a part has to stay as it is, and that part.
     held: BTreeMap<Scope, String>,
+    /// What infra groups have in another account or Region than their spec says.
+    misplaced: BTreeMap<Scope, Vec<&'a Live>>,
     /// Values that have been chosen for things to be made.
     chosen: BTreeSet<(Scope, Kind, String)>,
     /// Everything that should exist.
@@ -101,6 +103,7 @@ impl<'a> Calculation<'a> {
         let mut ours: BTreeMap<Key, Vec<&Live>> = BTreeMap::new();
         let mut tenants: BTreeMap<Scope, BTreeSet<String>> = BTreeMap::new();
         let mut used = BTreeSet::new();
+        let mut misplaced: BTreeMap<Scope, Vec<&Live>> = BTreeMap::new();
         let mut live: Vec<&Live> = live.iter().collect();
         live.sort_by_key(|item| (item.kind, &item.id, &item.place));
         for item in &live {
@@ -108,6 +111,10 @@ impl<'a> Calculation<'a> {
             let own = item.text("group_id").unwrap_or_default().to_string();
             used.extend(order::ids(&item.fields).into_iter().filter(|id| *id != own));
             let Some(key) = item.owner() else { continue };
+            if intent.is_misplaced(&key, item) {
+                misplaced.entry(key.scope.without_tenant()).or_default().push(item);
+                continue;
+            }
             let stays = !matches!(item.condition, Condition::Leaving(_)) && intent.of(&key.scope) != Some(Treatment::Remove);
             if let Some(tenant) = key.scope.tenant.clone().filter(|_| stays) {
                 tenants.entry(key.scope.without_tenant()).or_default().insert(tenant);
@@ -123,6 +130,7 @@ impl<'a> Calculation<'a> {
             states: BTreeMap::new(),
             refused: BTreeSet::new(),
             held: BTreeMap::new(),
+            misplaced,
             chosen: BTreeSet::new(),
             wanted: desired.iter().map(|item| (item.key.clone(), item)).collect(),
             renamed: BTreeSet::new(),
@@ -147,6 +155,7 @@ impl<'a> Calculation<'a> {
         self.settle_duplicates();
         self.unclaimed();
         self.hold_back();
+        self.refuse_moves();
         self.order_successions();
         let living: BTreeSet<Scope> = self.ours.keys().map(|key| key.scope.clone()).collect();
         for change in &mut self.plan.changes {
@@ -595,6 +604,15 @@ impl<'a> Calculation<'a> {
                 self.push(Action::Blocked, &key, None, Some(other.clone()), Vec::new(), Some(reason));
                 continue;
             }
+            if key.kind == Kind::LogGroup && !self.intent.deletes_logs {
+                let reason = format!(
+                    "it exists twice, as {} and {}, and logs are not deleted unasked. Take tierctl's tags off the one that is not meant, or \
+                     delete it, and run again",
+                    kept.id, other.id
+                );
+                self.push(Action::Blocked, &key, None, Some(other.clone()), Vec::new(), Some(reason));
+                continue;
+            }
             let reason = if is_outdated { "left over from a replacement" } else { "it exists twice, and nothing uses this one" };
             self.push(Action::Delete, &key, None, Some(other.clone()), Vec::new(), Some(format!("{reason} ({} stays)", kept.id)));
             // No spec asks for it.
@@ -789,6 +807,32 @@ impl<'a> Calculation<'a> {
         }
     }
 
+    /// The account and Region of a cell are part of what it is. Where they have changed in the spec and something still
+    /// stands where it was, nothing is made a second time and nothing goes.
+    fn refuse_moves(&mut self) {
+        for (group, live) in std::mem::take(&mut self.misplaced) {
+            let Some(place) = self.intent.places.get(&group).filter(|_| live.iter().any(|live| is_an_obstacle(live))) else { continue };
+            let treatments = self.intent.scopes.iter().filter(|(scope, _)| scope.without_tenant() == group);
+            if treatments.into_iter().all(|(_, treatment)| *treatment == Treatment::Observe) {
+                continue;
+            }
+            let before: BTreeSet<String> = live.iter().map(|live| live.place.to_string()).collect();
+            let reason = format!(
+                "its spec says {place}, and {} of it {} in {}: the account and Region of a cell cannot be changed. Set them back, or add a \
+                 cell for the new ones, move the tenants there (offboard, then onboard with a `placement`), and retire this one",
+                count(live.len(), "thing", "things"),
+                if live.len() == 1 { "is" } else { "are" },
+                before.into_iter().collect::<Vec<_>>().join(" and "),
+            );
+            for change in self.plan.changes.iter_mut().filter(|change| change.scope.without_tenant() == group) {
+                change.action = Action::Blocked;
+                change.reason = Some(format!("held back, since {group} has things in another account or Region"));
+            }
+            self.plan.waits.retain(|wait| wait.desired.key.scope.without_tenant() != group);
+            self.plan.changes.push(Change::blocked(Subject::InfraGroup, &group, &group.infra_group, place, reason));
+        }
+    }
+
     fn unclaimed(&mut self) {
         for (key, live) in &self.ours {
             let of_named_group = self.intent.named.contains(&key.scope.without_tenant());
@@ -842,6 +886,11 @@ pub(super) fn sort(changes: &mut [Change], waits: &mut [Wait]) {
 fn place_in_plan(change: &Change) -> (bool, &Scope, Subject, &str, Action, Option<&str>) {
     let id = change.live.as_ref().map(|live| live.id.as_str());
     (change.is_tenants(), &change.scope, change.subject, &change.name, change.action, id)
+}
+
+/// Logs outlive their infra group: they alone do not show that it still stands there.
+fn is_an_obstacle(live: &Live) -> bool {
+    live.kind != Kind::LogGroup && !matches!(live.condition, Condition::Leaving(_))
 }
 
 fn must_replace(changes: &[FieldChange]) -> bool {

@@ -67,6 +67,8 @@ pub struct Subjects<'a> {
     pub tenants: Vec<&'a TenantSpec>,
     /// Names of tenants that are known to have had no spec before: they are not looked for in other accounts.
     pub new_tenants: BTreeSet<&'a str>,
+    /// Names of tenants that have a spec and are not meant: these are not pruned.
+    pub spared: BTreeSet<&'a str>,
 }
 
 /// The tiers that specs hold, each with its tenants.
@@ -77,6 +79,7 @@ pub fn subjects(specs: &Specs) -> Vec<Subjects<'_>> {
         given: tier.given,
         tenants: of(&tier.spec),
         new_tenants: BTreeSet::new(),
+        spared: BTreeSet::new(),
     });
     // A tier that was only looked up, and whose tenants are not meant, is no subject.
     tiers.filter(|subject| subject.given || !subject.tenants.is_empty()).collect()
@@ -113,6 +116,7 @@ pub fn intend(subjects: &[Subjects<'_>], groups: &[Group<'_>], purpose: Purpose,
     for subject in subjects {
         let read: Vec<Group<'_>> = groups.iter().copied().filter(|group| group.tier.tier == subject.tier.tier).collect();
         intended.intent.named.extend(Group::all_of(subject.tier).map(|group| group.scope()));
+        intended.intent.places.extend(Group::all_of(subject.tier).map(|group| (group.scope(), group.place())));
         let estates = intended.tier(subject, &read, purpose, live, facts);
         if purpose.removes_tier() {
             intended.what_left_the_spec(subject.tier, live);
@@ -242,7 +246,7 @@ impl Intended {
         let specified: BTreeSet<&str> = subject.tenants.iter().map(|tenant| tenant.tenant.as_str()).collect();
         for group in groups {
             let scope = group.scope();
-            let gone = residents.in_group(&scope).filter(|tenant| !specified.contains(tenant));
+            let gone = residents.in_group(&scope).filter(|tenant| !specified.contains(tenant) && !subject.spared.contains(tenant));
             self.intent.scopes.extend(gone.map(|tenant| (scope.with_tenant(tenant), Treatment::Remove)));
         }
     }
@@ -328,7 +332,8 @@ pub fn offboard(groups: &[Group<'_>], leavers: &[Leaver], live: &[Live]) -> Resu
     let named: BTreeSet<Scope> = groups.iter().map(Group::scope).collect();
     let living: BTreeSet<Scope> =
         live.iter().filter_map(Live::owner).map(|key| key.scope).filter(|scope| named.contains(&scope.without_tenant())).collect();
-    let mut intent = Intent { named, ..Intent::default() };
+    let places = groups.iter().map(|group| (group.scope(), group.place())).collect();
+    let mut intent = Intent { named, places, ..Intent::default() };
     let mut blocked = Vec::new();
     for leaver in leavers {
         let stripped: BTreeMap<Scope, Change> = groups.iter().filter_map(|group| stripped_cluster(*group, leaver, live)).collect();

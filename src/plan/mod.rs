@@ -37,6 +37,9 @@ pub struct Intent {
     pub scopes: BTreeMap<Scope, Treatment>,
     /// Scopes of which nothing may be deleted or replaced.
     pub protected: BTreeSet<Scope>,
+    /// Where the infra groups are that a spec names: a thing of theirs in another account or Region is not the one that is
+    /// meant, and nothing is done to either.
+    pub places: BTreeMap<Scope, Place>,
     /// Every scope that a spec names, treated or not: what is in none of them is unclaimed.
     pub named: BTreeSet<Scope>,
     /// Tiers that have a spec and are not what this is about: nothing of theirs is unclaimed.
@@ -52,6 +55,13 @@ pub struct Intent {
 impl Intent {
     pub fn of(&self, scope: &Scope) -> Option<Treatment> {
         self.scopes.get(scope).copied()
+    }
+
+    /// Whether a thing is in another account or Region than the spec of its infra group says. Roles are an account's.
+    fn is_misplaced(&self, key: &Key, live: &Live) -> bool {
+        self.places
+            .get(&key.scope.without_tenant())
+            .is_some_and(|place| place.account != live.place.account || key.kind != Kind::Role && place.region != live.place.region)
     }
 }
 

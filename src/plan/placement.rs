@@ -225,6 +225,10 @@ fn find<'a>(
             let first = fitting.first().or(open.first()).or(groups.first()).copied();
             // Validation refuses a tier without infra groups.
             let Some(first) = first else { return Err(None) };
+            if open.is_empty() {
+                let reason = "every infra group of its tier is retired. Add one to a cell of the tier's spec and apply it".to_string();
+                return Err(Some((first, reason)));
+            }
             if fitting.is_empty() {
                 let reason = "no infra group's VPC holds all of its addresses: say in its `placement` where it belongs".to_string();
                 return Err(Some((first, reason)));

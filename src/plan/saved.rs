@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use super::compare::field_of;
 use super::{Action, Change, FieldChange, Plan, Subject, order};
 use crate::resources::Kind;
-use crate::resources::model::{Desired, Fields, Id, Key, Live, Place, Scope, TAG_APPLIED, TAG_PLAN, TAG_PREFIX, Tags, reference};
+use crate::resources::model::{
+    Desired, Fields, Id, Key, Live, Place, Scope, TAG_APPLIED, TAG_CONTENT, TAG_PLAN, TAG_PREFIX, TAG_REVISION, Tags, reference,
+};
 use crate::sha256;
 
 /// Hexadecimal digits of a hash: 48 bits of SHA-256, for a field whose other values are not chosen to be the same.
@@ -33,7 +35,7 @@ pub struct SavedPlan {
     /// Where tenants go whose spec does not say so.
     pub placements: Vec<SavedPlacement>,
     pub changes: Vec<SavedChange>,
-    pub blocked: BTreeSet<SavedSubject>,
+    pub blocked: Vec<SavedRefusal>,
 }
 
 /// A file of specs as it was read.
@@ -80,6 +82,15 @@ pub struct SavedSubject {
     pub name: String,
 }
 
+/// The same, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedRefusal {
+    pub what: SavedSubject,
+    pub place: Place,
+    pub reason: String,
+}
+
 /// What of a saved plan can be carried out now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resumed {
@@ -89,6 +100,8 @@ pub struct Resumed {
     pub done: usize,
     /// Changes that have come up since it was made.
     pub left_out: usize,
+    /// Whether something is not as the plan found it, so that nothing of it can be carried out.
+    pub is_refused: bool,
 }
 
 impl SavedPlan {
@@ -103,7 +116,7 @@ impl SavedPlan {
             homes.entry((home.tier.clone(), home.tenant.clone())).or_default().insert(home);
         });
         let placements = homes.into_values().filter(|homes| homes.len() == 1).flatten().collect();
-        let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked).map(SavedSubject::of).collect();
+        let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked).map(SavedRefusal::of).collect();
         let names = names(plan);
         let changes = plan.steps().filter_map(|(_, change)| SavedChange::of(change, &names)).collect();
         Self { tier, tenants, specs, placements, changes, blocked }
@@ -120,7 +133,8 @@ impl SavedPlan {
         }
         // Several things may go by one key: duplicates, and the old and the new one of a replacement.
         let claimed: BTreeSet<(Key, &str)> = self.changes.iter().filter_map(|saved| Some((saved.key(), saved.id.as_deref()?))).collect();
-        let (names, present, barred) = (names(&now), Present::of(live), Barred::by(&now, &self.blocked));
+        let before: BTreeSet<&SavedSubject> = self.blocked.iter().map(|refusal| &refusal.what).collect();
+        let (names, present, barred) = (names(&now), Present::of(live), Barred::by(&now, &before));
         let (mut kept, mut known, mut moved, mut done) = (BTreeMap::new(), BTreeSet::<usize>::new(), Vec::new(), 0);
         for saved in &self.changes {
             let id_of = |index: &usize| now.changes[*index].live.as_ref().map(|live| live.id.as_str());
@@ -156,24 +170,43 @@ impl SavedPlan {
             }
         }
         let kept: BTreeSet<usize> = kept.into_keys().collect();
-        let mut plan =
-            if moved.is_empty() { self.only(now, &kept) } else { Plan { warnings: now.warnings, tenants: now.tenants, ..Plan::default() } };
+        let is_refused = !moved.is_empty();
+        let still_refused = self.still_refused(&now);
+        let mut plan = if moved.is_empty() {
+            self.only(now, &kept, &before)
+        } else {
+            Plan { warnings: now.warnings, tenants: now.tenants, ..Plan::default() }
+        };
         let refused = moved.into_iter().map(|(saved, reason)| {
             let reason = format!("since the plan was made: {reason}");
             Change::blocked(Subject::Resource(saved.kind), &saved.scope, &saved.name, &saved.place, reason)
         });
-        plan.add(refused.collect(), Vec::new());
+        plan.add(refused.chain(still_refused).collect(), Vec::new());
         let makes = |change: &&mut Change| matches!(change.action, Action::Create | Action::Replace);
         for desired in plan.changes.iter_mut().filter(makes).filter_map(|change| change.desired.as_mut()) {
             if desired.key.kind.resource().is_tagged() {
                 desired.tags.insert(TAG_PLAN.into(), id.into());
             }
         }
-        Resumed { plan, done, left_out }
+        Resumed { plan, done, left_out, is_refused }
+    }
+
+    /// Tenants and infra groups that this plan refuses as a whole, and that a plan of its specs says nothing of: they have no
+    /// spec among them.
+    fn still_refused(&self, now: &Plan) -> Vec<Change> {
+        let known: BTreeSet<SavedSubject> =
+            now.changes.iter().filter(|change| change.action == Action::Blocked).map(SavedSubject::of).collect();
+        let others = self.blocked.iter().filter(|refusal| !known.contains(&refusal.what));
+        let whole = others.filter_map(|refusal| {
+            let subject = [Subject::Tenant, Subject::InfraGroup].into_iter().find(|subject| subject.name() == refusal.what.subject)?;
+            let reason = format!("when the plan was made: {}", refusal.reason);
+            Some(Change::blocked(subject, &refusal.what.scope, &refusal.what.name, &refusal.place, reason))
+        });
+        whole.collect()
     }
 
     /// The plan without what is not of this one.
-    fn only(&self, mut now: Plan, kept: &BTreeSet<usize>) -> Plan {
+    fn only(&self, mut now: Plan, kept: &BTreeSet<usize>, refused: &BTreeSet<&SavedSubject>) -> Plan {
         let keys: BTreeSet<Key> = self.changes.iter().map(SavedChange::key).collect();
         let needed: BTreeSet<usize> = kept
             .iter()
@@ -183,7 +216,7 @@ impl SavedPlan {
         let waits: Vec<usize> =
             (0..now.waits.len()).filter(|index| needed.contains(index) || keys.contains(&now.waits[*index].desired.key)).collect();
         let is_kept = |index: usize, change: &Change| {
-            kept.contains(&index) || change.action == Action::Blocked && self.blocked.contains(&SavedSubject::of(change))
+            kept.contains(&index) || change.action == Action::Blocked && refused.contains(&SavedSubject::of(change))
         };
         let changes: Vec<usize> = (0..now.changes.len()).filter(|index| is_kept(*index, &now.changes[*index])).collect();
         now.changes = changes.iter().map(|index| now.changes[*index].clone()).collect();
@@ -257,7 +290,7 @@ struct Barred<'a> {
 }
 
 impl<'a> Barred<'a> {
-    fn by(plan: &'a Plan, before: &BTreeSet<SavedSubject>) -> Self {
+    fn by(plan: &'a Plan, before: &BTreeSet<&SavedSubject>) -> Self {
         let mut barred = Self::default();
         let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked);
         for change in blocked.filter(|change| !before.contains(&SavedSubject::of(change))) {
@@ -281,6 +314,12 @@ impl<'a> Barred<'a> {
 impl SavedSubject {
     fn of(change: &Change) -> Self {
         Self { subject: change.subject.name().into(), scope: change.scope.clone(), name: change.name.clone() }
+    }
+}
+
+impl SavedRefusal {
+    fn of(change: &Change) -> Self {
+        Self { what: SavedSubject::of(change), place: change.place.clone(), reason: change.reason.clone().unwrap_or_default() }
     }
 }
 
@@ -344,7 +383,11 @@ impl SavedChange {
             let is_there = found.get(*entry) == self.wanted.get(*entry);
             current.action == Action::Update && is_wanted && (is_there || !pending.contains(field_of(entry)))
         };
-        let live = fields(different(&self.live, &found).filter(|entry| !has_arrived(entry)));
+        // A roll-out of what is wanted has failed: which revision it was, and that it failed, is this plan's own trace.
+        let content = format!("tags.{TAG_CONTENT}");
+        let was_deployed = self.wanted.contains_key(&content) && found.get(&content) == self.wanted.get(&content);
+        let is_trace = |entry: &&String| was_deployed && (entry.as_str() == "rollout" || **entry == format!("tags.{TAG_REVISION}"));
+        let live = fields(different(&self.live, &found).filter(|entry| !has_arrived(entry) && !is_trace(entry)));
         (!live.is_empty()).then(|| format!("{} has been changed: {}", current.id.unwrap_or_default(), live.join(", ")))
     }
 }

@@ -404,6 +404,7 @@ impl Page<'_> {
         }
         if plan.changes.is_empty() {
             let as_said = match plan.unchanged {
+                0 => return self.line(0, 2, &Phrase::new().unit(tone::STRONG, "No changes.")),
                 1 => "1 thing is as the specs say".to_string(),
                 things => format!("{things} things are as the specs say"),
             };

@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::cluster::name_of;
-use super::model::{Changed, Condition, Field, Fields, Id, Live, Place, ShapeError, TAG_CONTENT, TAG_RESOURCE, TAG_REVISION, Tags, Wanted};
+use super::model::{
+    Changed, Condition, Field, Fields, Id, Live, Place, ShapeError, TAG_CONTENT, TAG_DEPLOYED, TAG_RESOURCE, TAG_REVISION, Tags, Wanted,
+};
 use super::task_definition::{self, family_and_revision};
 use super::{Kind, Reading, Resource, Stage, idempotency, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
@@ -386,9 +388,14 @@ async fn running_definition(
         return Ok(Some(definition_of(service, arn)));
     }
     let described = task_definition::describe(reading.aws, reading.place, arn).await?;
-    Ok(described.map(|definition| match definition.owner() {
-        Some(_) => definition,
-        None => Live { tags: without_content(definition_of(service, arn).tags), ..definition },
+    Ok(described.map(|definition| {
+        let mut definition = match definition.owner() {
+            Some(_) => definition,
+            None => Live { tags: without_content(definition_of(service, arn).tags), ..definition },
+        };
+        let deployed = service.tags.get(TAG_CONTENT).map(|content| (TAG_DEPLOYED.to_string(), content.clone()));
+        definition.tags.extend(deployed);
+        definition
     }))
 }
 

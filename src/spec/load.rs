@@ -323,14 +323,26 @@ fn files_below(folder: &Path) -> (Vec<PathBuf>, Vec<Finding>) {
             }
             // What a link leads back to is read where it really is.
             Err(error) if is_loop(&error) => {}
-            Err(error) => findings.push(Finding::error(
-                "unreadable",
-                format!("cannot look into {}: {error}", folder.display()),
-                "check the permissions, or name the files to read",
-            )),
+            Err(error) => findings.push(match error.io_error() {
+                Some(why) => unreadable(place_of(&error).unwrap_or(folder), why),
+                None => Finding::error(
+                    "unreadable",
+                    format!("cannot look into {}: {error}", folder.display()),
+                    "check the permissions, or name the files to read",
+                ),
+            }),
         }
     }
     (files, findings)
+}
+
+/// The file or folder that an error is about.
+fn place_of(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } => place_of(err),
+        _ => None,
+    }
 }
 
 fn is_loop(error: &ignore::Error) -> bool {

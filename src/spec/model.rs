@@ -513,7 +513,7 @@ pub struct Service {
     /// Environment variables from Secrets Manager or Parameter Store: name to ARN.
     #[serde(default)]
     pub secrets: BTreeMap<Located<String>, Located<String>>,
-    /// The load balancer's health check.
+    /// The load balancer's health check. Default: AWS's for HTTP, managed.
     pub health_check: Option<Located<HealthCheck>>,
     /// The health check that ECS runs inside the container. Default: none.
     pub container_health_check: Option<Located<ContainerHealthCheck>>,
@@ -567,6 +567,17 @@ pub struct HealthCheck {
     pub unhealthy_threshold: Option<Located<u32>>,
     /// HTTP status codes that count as healthy, as `200` or `200-299` or `200,204`. Default: 200.
     pub matcher: Option<Located<String>>,
+}
+
+/// What AWS does for HTTP where nothing is said.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>
+impl HealthCheck {
+    pub const DEFAULT_PATH: &str = "/";
+    pub const DEFAULT_INTERVAL: u32 = 30;
+    pub const DEFAULT_TIMEOUT: u32 = 6;
+    pub const DEFAULT_HEALTHY_THRESHOLD: u32 = 5;
+    pub const DEFAULT_UNHEALTHY_THRESHOLD: u32 = 2;
+    pub const DEFAULT_MATCHER: &str = "200";
 }
 
 /// A health check that ECS runs inside a container.
@@ -677,7 +688,7 @@ pub struct Targets {
     /// IPv4 addresses.
     #[schemars(length(min = 1))]
     pub addresses: Located<Vec<Located<String>>>,
-    /// The load balancer's health check.
+    /// The load balancer's health check. Default: AWS's for HTTP, managed.
     pub health_check: Option<Located<HealthCheck>>,
     /// Seconds that a target drains before it is deregistered, 0 to 3600. Default: unmanaged (AWS: 300).
     #[schemars(range(max = 3600))]

@@ -291,3 +291,53 @@ fn plans_and_status_work_where_nothing_may_be_written() {
     project.run(&["status"]).ended(0);
     assert_eq!(bed().writes(&account), 0);
 }
+
+/// A tenant of a tier whose cell has come to another account in the spec, while all of it stands in the first.
+fn moved(project: &Project) -> (String, String) {
+    let first = lived_in_tier(project);
+    let second = bed().account();
+    quick(&second);
+    project.edit("tiers/test.yaml", &first, &second);
+    (first, second)
+}
+
+#[test]
+fn what_stands_in_another_account_than_the_spec_says_is_never_touched() {
+    let project = Project::new();
+    let (first, second) = moved(&project);
+    // Where nothing leads to the first account any more, nobody can know of it; and then all is made.
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    // Another tier is there, so that a plan of everything comes to see both.
+    project.write("tiers/other.yaml", &std::fs::read_to_string(project.path().join("tiers/test.yaml")).unwrap());
+    project.edit("tiers/other.yaml", "tier: test", "tier: other");
+    project.edit("tiers/other.yaml", &second, &first);
+    project.edit("tiers/other.yaml", "10.20.0.0/16", "10.30.0.0/16");
+    project.run(&["apply", "--yes", "tiers/other.yaml"]).ended(0);
+    let before = (standing(&first), standing(&second));
+    let plan = project.plan().ended(3);
+    let plan = plan.says("the account and Region of a cell cannot be changed");
+    assert_eq!(plan.counts()[3], 0, "nothing is deleted: {}", plan.stdout);
+    project.run(&["plan", "--out", "reviewed.plan"]).ended(3);
+    project.run(&["apply", "--yes", "tiers"]).ended(3);
+    project.run(&["apply", "--yes", "--plan", "reviewed.plan"]).ended(3).says("cannot be changed");
+    assert_eq!((standing(&first), standing(&second)), before);
+}
+
+#[test]
+fn logs_that_exist_twice_are_not_deleted_unasked() {
+    let project = Project::new();
+    let account = lived_in_tier(&project);
+    bed().boto(
+        &account,
+        r#"
+logs = aws("logs")
+group = logs.describe_log_groups()["logGroups"][0]
+tags = logs.list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"]
+logs.create_log_group(logGroupName="/tierctl/by/hand/copy", tags=tags)
+"#,
+    );
+    let before = all(&standing(&account), "loggroups").len();
+    project.run(&["apply", "--yes", "tiers"]).ended(3).says("logs are not deleted unasked");
+    assert_eq!(all(&standing(&account), "loggroups").len(), before);
+}

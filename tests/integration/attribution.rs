@@ -139,3 +139,35 @@ fn what_is_missing_of_what_lives_is_shown_and_what_is_new_is_not() {
     );
     project.run(&["plan", "--drift-only", "--out", "drift.plan"]).ended(1);
 }
+
+#[test]
+fn a_revision_that_somebody_deployed_is_drift_with_all_that_it_changed() {
+    let project = Project::new();
+    let account = lived_in(&project);
+    bed().boto(
+        &account,
+        r#"
+ecs = aws("ecs")
+family = "test-cell-1-ig-1-acme"
+last = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
+kept = {key: last[key] for key in ("family", "taskRoleArn", "executionRoleArn", "networkMode", "containerDefinitions", "cpu", "memory", "requiresCompatibilities") if key in last}
+kept["containerDefinitions"][0]["environment"].append({"name": "BY_HAND", "value": "yes"})
+made = ecs.register_task_definition(**kept)["taskDefinition"]["taskDefinitionArn"]
+ecs.update_service(cluster=family, service="acme", taskDefinition=made)
+"#,
+    );
+    let plan = project.run(DRIFT).ended(2);
+    assert_eq!((origin(&plan, "task_definition"), origin(&plan, "service")), ("drift".into(), "drift".into()));
+    plan.says("BY_HAND");
+    project.edit("tenants/test/acme.yaml", "app:1.0", "app:2.0");
+    assert_eq!(origin(&project.plan().ended(0), "task_definition"), "both");
+}
+
+#[test]
+fn a_field_that_the_spec_comes_to_set_is_no_drift() {
+    let project = Project::new();
+    lived_in_tier(&project);
+    project.edit("tenants/test/acme.yaml", "  desired: 1\n", "  desired: 1\n  deregistration_delay: 30\n");
+    assert_eq!(project.run(DRIFT).ended(0).counts(), [0; 5]);
+    assert_eq!(origin(&project.plan().ended(0), "target_group"), "spec");
+}

@@ -194,7 +194,8 @@ fn a_repository_that_cannot_tell_is_an_error() {
     none.says("--changed-since needs a Git repository");
     branched(&project);
     project.run(&["plan", "--changed-since", "nowhere"]).ended(1).says("this repository has no revision nowhere").says("fetch-depth: 0");
-    project.run(&["plan", "--changed-since", "--help"]).ended(1);
+    // No option of git's.
+    project.run(&["plan", "--changed-since=--help"]).ended(1).says("this repository has no revision --help");
     git(&project, &["checkout", "--quiet", "--orphan", "alone"]);
     commit(&project, "alone");
     project.run(PLAN).ended(1).says("main and HEAD have no history in common here").says("fetch-depth: 0");
@@ -205,4 +206,63 @@ fn a_repository_that_cannot_tell_is_an_error() {
     let writes = bed().writes(&account);
     project.run(PLAN).ended(1).says("there is no folder `tiers` or `tenants` here");
     assert_eq!(bed().writes(&account), writes);
+}
+
+#[test]
+fn a_cell_that_comes_to_another_account_is_refused() {
+    let project = Project::new();
+    let account = lived_in_tier(&project);
+    branched(&project);
+    let second = crate::bed::bed().account();
+    quick(&second);
+    project.edit("tiers/test.yaml", &account, &second);
+    let plan = project.run(PLAN).ended(3);
+    let plan = plan.says("the account and Region of a cell cannot be changed");
+    assert_eq!(plan.counts()[..4], [0; 4], "nothing is made a second time: {}", plan.stdout);
+    project.run(&["plan", "--changed-since", "main", "--out", "reviewed.plan"]).ended(3);
+    let writes = (bed().writes(&account), bed().writes(&second));
+    project.run(&["apply", "--yes", "--plan", "reviewed.plan"]).ended(3);
+    assert_eq!((bed().writes(&account), bed().writes(&second)), writes);
+}
+
+#[test]
+fn a_departed_tenant_is_found_though_no_path_names_its_tier() {
+    let project = Project::new();
+    lived_in_tier(&project);
+    branched(&project);
+    std::fs::remove_file(project.path().join("tenants/test/acme.yaml")).unwrap();
+    // Another tier's tenant is still named.
+    tier(&project, "other", &[cell("cell-1", &bed().account(), &[made_group("ig-1", "10.40.0.0/16")])], "");
+    tenant_of(&project, "other", "globex", "");
+    git(&project, &["add", "--all", "tiers", "tenants"]);
+    let plan = project.run(&["plan", "tenants", "--changed-since", "main", "--format", "json"]).ended(3);
+    assert!(blocked(&plan).contains(&"tenant acme".to_string()), "{}", plan.stdout);
+    // That is the tenants' business alone.
+    let plan = project.run(&["plan", "--only", "tier", "--changed-since", "main", "--format", "json"]);
+    assert!(!plan.stdout.contains("acme"), "{}", plan.stdout);
+    std::fs::remove_file(project.path().join("tiers/test.yaml")).unwrap();
+    project.run(&["plan", "tenants", "--changed-since", "main"]).ended(1).says("there is none of its tier test");
+}
+
+#[test]
+fn specs_that_git_does_not_follow_are_no_missing_change() {
+    let project = Project::new();
+    lived_in_tier(&project);
+    project.write(".gitignore", "tenants/test/secret.yaml\n");
+    branched(&project);
+    tenant(&project, "secret");
+    project.run(PLAN).ended(1).says("Git does not follow").says("secret.yaml");
+    std::fs::remove_file(project.path().join("tenants/test/secret.yaml")).unwrap();
+    project.run(PLAN).ended(0);
+    // A repository in the repository.
+    project.write(
+        "tenants/inner/globex.yaml",
+        &std::fs::read_to_string(project.path().join("tenants/test/acme.yaml")).unwrap().replace("acme", "globex"),
+    );
+    let inner = project.path().join("tenants/inner");
+    assert!(Command::new("git").arg("-C").arg(&inner).args(["init", "--quiet"]).status().unwrap().success());
+    project.run(PLAN).ended(1).says("Git does not follow").says("globex.yaml");
+    std::fs::remove_dir_all(inner).unwrap();
+    git(&project, &["update-index", "--skip-worktree", "tenants/test/acme.yaml"]);
+    project.run(PLAN).ended(1).says("Git does not follow").says("acme.yaml");
 }

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::bed::bed;
 use crate::fields;
+use crate::project::Project;
 use crate::rows::{Scene, assert_right, lines, tag, tenant, tier, values};
+use crate::scenes::{all, lived_in_tier, standing};
 
 /// One change by hand.
 struct Drift {
@@ -841,4 +844,32 @@ fn what_is_deleted_by_hand_is_made_again() {
     for rows in deletions() {
         puts_right(&scene, &rows);
     }
+}
+
+#[test]
+fn a_health_check_has_awss_defaults_where_the_spec_says_nothing() {
+    let project = Project::new();
+    let account = lived_in_tier(&project);
+    let check = |matcher: &str, interval: u64| {
+        let found = all(&standing(&account), "targetgroups");
+        assert_eq!(
+            (found[0]["Matcher"]["HttpCode"].as_str(), found[0]["HealthCheckIntervalSeconds"].as_u64()),
+            (Some(matcher), Some(interval))
+        );
+    };
+    check("200", 30);
+    project.edit(
+        "tenants/test/acme.yaml",
+        "  desired: 1\n",
+        "  desired: 1\n  health_check: {path: /old, matcher: \"404\", interval: 77}\n",
+    );
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    check("404", 77);
+    project.edit("tenants/test/acme.yaml", "{path: /old, matcher: \"404\", interval: 77}", "{path: /}");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    check("200", 30);
+    bed().boto(&account, r#"[aws("elbv2").modify_target_group(TargetGroupArn=g["TargetGroupArn"], HealthCheckIntervalSeconds=99) for g in aws("elbv2").describe_target_groups()["TargetGroups"]]"#);
+    project.edit("tenants/test/acme.yaml", "  health_check: {path: /}\n", "");
+    let plan = project.run(&["plan", "--detailed-exitcode"]).ended(2);
+    plan.says("health_check.health_check_interval_seconds: 99 -> 30");
 }

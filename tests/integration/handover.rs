@@ -159,8 +159,21 @@ fn a_plan_that_changes_an_endpoint_that_waits() {
     quick(&account);
     write(&project, &account, &format!("{{name: bidder, service: {service}, port: 8443, private_dns: true}}"));
     project.run(&["apply", "--yes", "--timeout", "1s", "tiers"]).ended(3).says("has to accept");
-    project.run(&["plan", "--detailed-exitcode"]).ended(3).says("has to accept");
+    project.run(&["plan", "--detailed-exitcode"]).ended(3).says("has to accept").does_not_say("changed in AWS");
+    // That somebody has to accept is no change by hand.
+    project.run(&["plan", "--drift-only", "--detailed-exitcode"]).ended(0);
     answer(&account, &service, "accept");
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     assert_eq!(endpoints(&account), BTreeSet::from([(service, true)]));
+    // From now on it is known what was applied.
+    bed().boto(
+        &account,
+        r#"
+ec2 = aws("ec2")
+for endpoint in ec2.describe_vpc_endpoints()["VpcEndpoints"]:
+    if endpoint["PrivateDnsEnabled"]:
+        ec2.modify_vpc_endpoint(VpcEndpointId=endpoint["VpcEndpointId"], PrivateDnsEnabled=False)
+"#,
+    );
+    project.run(&["plan"]).ended(0).says("changed in AWS since the last apply");
 }

@@ -2,7 +2,7 @@
 
 use crate::bed::bed;
 use crate::project::Project;
-use crate::scenes::{applied_tier, tenant};
+use crate::scenes::{applied_tier, lived_in_tier, tenant};
 
 const PROTECTED: &str = "it is protected: its spec has `protect: true`. If it is to go, set that to false, and run again";
 
@@ -85,4 +85,26 @@ ec2.create_route_table(VpcId=table["VpcId"], TagSpecifications=[{"ResourceType":
     assert_eq!(project.plan().ended(0).counts(), [0, 0, 0, 1, 0]);
     project.run(&["apply", "--yes", "tiers"]).ended(0).says("it exists twice, and nothing uses this one");
     project.assert_plan_is_empty();
+}
+
+#[test]
+fn a_tenant_with_a_spec_elsewhere_is_not_pruned() {
+    let project = Project::new();
+    let account = lived_in_tier(&project);
+    tenant(&project, "globex");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    for name in ["acme", "globex"] {
+        let spec = std::fs::read_to_string(project.path().join(format!("tenants/test/{name}.yaml"))).unwrap();
+        project.write(&format!("tenants/{name}/spec.yaml"), &spec);
+        std::fs::remove_file(project.path().join(format!("tenants/test/{name}.yaml"))).unwrap();
+    }
+    let writes = bed().writes(&account);
+    project.run(&["onboard", "--yes", "--prune", "tenants/acme"]).ended(0);
+    assert_eq!(bed().writes(&account), writes);
+    // A spec that cannot be read may be anybody's.
+    project.write("tenants/globex/spec.yaml", "tenant: [");
+    project.run(&["onboard", "--yes", "--prune", "tenants/acme"]).ended(1);
+    assert_eq!(bed().writes(&account), writes);
+    std::fs::remove_dir_all(project.path().join("tenants/globex")).unwrap();
+    project.run(&["onboard", "--yes", "--prune", "tenants/acme"]).ended(0).says("5 deleted");
 }

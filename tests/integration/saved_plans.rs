@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::bed::bed;
+use crate::calls::calls;
 use crate::project::{Project, Run, small_tenant, small_tier};
 use crate::running::{Running, hold_one, is_held, release};
 use crate::scenes::{
@@ -325,10 +326,10 @@ fn looking_again_costs_no_more_where_others_live() {
         project.edit("tenants/test/acme.yaml", "cpu: 256", "cpu: 512");
         project.edit("tenants/test/acme.yaml", "memory: 512", "memory: 1024");
         save(&project, &[]).ended(0);
-        let run = project.run(&["apply", "--plan", FILE, "--yes", "--format", "json"]).ended(0).json();
+        let run = project.run(&["apply", "--plan", FILE, "--yes", "--format", "json"]).ended(0);
         project.edit("tenants/test/acme.yaml", "cpu: 512", "cpu: 256");
         project.edit("tenants/test/acme.yaml", "memory: 1024", "memory: 512");
-        run["run"]["calls"]["ecs"]["DescribeServices"].as_u64().unwrap()
+        calls(&run)
     };
     let alone = reads(&["acme"]);
     let among = reads(&["globex", "hooli", "initech", "umbrella"]);
@@ -408,4 +409,105 @@ ecs.update_service(cluster=cluster, service="acme", taskDefinition=new)
     assert!(file.contains("task_definition"), "the change itself is there");
     carry_out(&project).ended(0);
     project.assert_plan_is_empty();
+}
+
+#[test]
+fn a_look_again_asks_for_what_it_is_about_alone() {
+    let project = Project::new();
+    let account = bed().account();
+    quick(&account);
+    let groups: Vec<String> = (1..=3).map(|number| made_group(&format!("ig-{number}"), &format!("10.{number}.0.0/16"))).collect();
+    tier(&project, "test", &[cell("cell-1", &account, &groups)], "");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    // So many that they are looked up in listings, and with attributes, which cost a call for each.
+    for number in 1..=24 {
+        let group = (number - 1) / 8 + 1;
+        let placement = format!("placement: {{cell: cell-1, infra_group: ig-{group}}}");
+        address_tenant(&project, &format!("t-{number}"), &format!("10.{group}.0.{}", 10 + number), &placement);
+        project.edit(&format!("tenants/test/t-{number}.yaml"), "  port: 8080\n", "  port: 8080\n  deregistration_delay: 30\n");
+    }
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let elb = |tenants: usize| {
+        for number in 1..=tenants {
+            let file = format!("tenants/test/t-{number}.yaml");
+            let text = std::fs::read_to_string(project.path().join(&file)).unwrap();
+            let delay = if text.contains("delay: 30") { ("delay: 30", "delay: 60") } else { ("delay: 60", "delay: 30") };
+            project.edit(&file, delay.0, delay.1);
+        }
+        save(&project, &["tenants"]).ended(0);
+        let run = project.run(&["apply", "--plan", FILE, "--yes", "--format", "json"]).ended(0).json();
+        run["run"]["calls"]["elasticloadbalancing"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>()
+    };
+    let (one, nine) = (elb(1), elb(9));
+    // Each of the eight more is written to and tagged, and looked at: by name, with its owner, attributes and tags.
+    let each = (nine - one) / 8;
+    assert!(each <= 14, "{each} calls for each: {one} for one, {nine} for nine");
+}
+
+#[test]
+fn what_a_plan_refuses_is_refused_when_it_is_carried_out() {
+    let project = Project::new();
+    lived_in_tier(&project);
+    tenant(&project, "globex");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"];
+        let ended = std::process::Command::new("git").current_dir(project.path()).args(identity).args(arguments).output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    };
+    git(&["init", "--quiet", "--initial-branch=main"]);
+    git(&["add", "tiers", "tenants"]);
+    git(&["commit", "--quiet", "--message", "so far"]);
+    std::fs::remove_file(project.path().join("tenants/test/globex.yaml")).unwrap();
+    newer(&project, &["acme"]);
+    project.run(&["plan", "--changed-since", "main", "--out", FILE]).ended(3);
+    carry_out(&project).ended(3).says("when the plan was made: its spec is gone").says("steps done");
+}
+
+#[test]
+fn a_failed_roll_out_is_the_plans_own_trace() {
+    let project = Project::new();
+    let account = lived_in_tier(&project);
+    project.edit("tenants/test/acme.yaml", "app:1.0", "missing:2.0");
+    save(&project, &["tenants"]).ended(0);
+    carry_out(&project).ended(1);
+    // The cause is mended elsewhere: somebody has pushed the image.
+    bed().set(&account, &json!({"rules": {"image-not-found": false}}));
+    carry_out(&project).ended(0);
+    project.assert_plan_is_empty();
+}
+
+#[test]
+fn a_plan_goes_where_it_is_sent_and_over_no_spec() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let project = Project::new();
+    bare_tier(&project);
+    let spec = std::fs::read_to_string(project.path().join("tiers/test.yaml")).unwrap();
+    project.run(&["plan", "--out", "tiers/test.yaml"]).ended(1).says("is one of the specs");
+    assert_eq!(std::fs::read_to_string(project.path().join("tiers/test.yaml")).unwrap(), spec);
+    // Through a link, and with the mode that it had.
+    project.write("kept.plan", "");
+    let file = project.path().join("kept.plan");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink("kept.plan", project.path().join("link.plan")).unwrap();
+    project.run(&["plan", "--out", "link.plan"]).ended(0);
+    assert!(std::fs::symlink_metadata(project.path().join("link.plan")).unwrap().is_symlink());
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(std::fs::read_to_string(&file).unwrap().contains("tierctl-plan"));
+    // A device takes what it is given, and stays one.
+    project.run(&["plan", "--out", "/dev/null"]).ended(0);
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+}
+
+#[test]
+fn a_plan_over_its_limits_is_not_saved_and_a_hash_alone_is_no_plan() {
+    let project = Project::new();
+    let account = lived_in_tier(&project);
+    project.edit("tenants/test/acme.yaml", "port: 8080", "port: 9090");
+    project.run(&["plan", "--max-deletes", "0", "--out", FILE]).ended(3).says("Not saved").does_not_say("To carry out just this");
+    assert!(!project.path().join(FILE).exists());
+    let writes = bed().writes(&account);
+    project.run(&["apply", "--yes", "--plan-sha256", &"0".repeat(64), "tiers"]).ended(1);
+    assert_eq!(bed().writes(&account), writes);
 }

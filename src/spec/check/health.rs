@@ -7,9 +7,6 @@ use crate::spec::model::{ContainerHealthCheck, Deployment, HealthCheck};
 
 use super::Tenant;
 
-const DEFAULT_INTERVAL: u32 = 30;
-const DEFAULT_TIMEOUT: u32 = 6;
-
 pub(super) fn tenant(tenant: &Tenant, findings: &mut Findings) {
     let spec = &tenant.spec;
     if let Some(service) = &spec.service {
@@ -31,8 +28,8 @@ pub(super) fn tenant(tenant: &Tenant, findings: &mut Findings) {
 
 fn target_check(tenant: &Tenant, check: Option<&Located<HealthCheck>>, findings: &mut Findings) {
     let Some(check) = check else { return };
-    let interval = check.interval.as_deref().copied().unwrap_or(DEFAULT_INTERVAL);
-    let timeout = check.timeout.as_deref().copied().unwrap_or(DEFAULT_TIMEOUT);
+    let interval = check.interval.as_deref().copied().unwrap_or(HealthCheck::DEFAULT_INTERVAL);
+    let timeout = check.timeout.as_deref().copied().unwrap_or(HealthCheck::DEFAULT_TIMEOUT);
     if timeout >= interval
         && let Some(place) = check.timeout.as_ref().or(check.interval.as_ref())
     {
