@@ -616,7 +616,6 @@ fn tenant_rows() -> Vec<Row> {
             json!({ "path": "/healthz", "interval": 20, "timeout": 10, "healthy_threshold": 3, "unhealthy_threshold": 4, "matcher": "200-204" }),
         )
         .plans(HEALTH_CHECK.map(|field| format!("update target_group health_check.{field}")))
-        .stays()
         .reads(TARGET_HEALTH_CHECK, json!(["/", 30, 5, 2, "200"]), json!(["/healthz", 20, 3, 4, "200-204"])),
         second(
             "parts of a health check",
@@ -707,7 +706,6 @@ fn tenant_rows() -> Vec<Row> {
             json!({ "path": "/two", "interval": 20, "timeout": 10, "healthy_threshold": 3, "unhealthy_threshold": 4, "matcher": "200,204" }),
         )
         .plans(HEALTH_CHECK.map(|field| format!("update target_group health_check.{field}")))
-        .stays()
         .reads(TARGET_HEALTH_CHECK, json!(["/", 30, 5, 2, "200"]), json!(["/two", 20, 3, 4, "200,204"])),
         fleet("deregistration delay of a fleet", "/targets/deregistration_delay", json!(10), json!(20))
             .plans(["update target_group attributes.deregistration_delay.timeout_seconds"])
