@@ -1,6 +1,7 @@
 //! The command line: one file per command, each with its arguments and the one function that wires the stages.
 
 mod apply;
+mod cells;
 mod changed_since;
 mod completions;
 mod destroy;
@@ -12,6 +13,7 @@ mod plan;
 mod plan_file;
 mod planning;
 mod progress;
+mod report;
 mod schema;
 mod signals;
 mod status;
@@ -84,6 +86,9 @@ struct Global {
     /// Share of the request rates that AWS publishes for an account to use, up to 1: the rest is left to others
     #[arg(long, global = true, value_name = "SHARE", default_value = "0.8", value_parser = api_share)]
     api_share: f64,
+    /// Leave out a cell that has not been read after this long, as 90s or 20m: the rest goes on without it
+    #[arg(long, global = true, value_name = "DURATION", default_value = "15m", value_parser = timeout)]
+    read_timeout: std::time::Duration,
 }
 
 fn timeout(text: &str) -> Result<std::time::Duration, String> {
@@ -105,6 +110,8 @@ enum Command {
     Offboard(offboard::Arguments),
     Destroy(destroy::Arguments),
     Status(status::Arguments),
+    Cells(cells::Arguments),
+    Report(report::Arguments),
     IamPolicy(iam_policy::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
@@ -149,6 +156,8 @@ struct Context {
     terminal: Terminal,
     calls: Calls,
     parallelism: usize,
+    /// After this a cell that has not been read is left out.
+    read_timeout: std::time::Duration,
     current_folder: PathBuf,
     signals: Signals,
 }
@@ -226,8 +235,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let parallelism = cli.global.parallelism.into();
-    let context = Context { terminal, calls, parallelism, current_folder, signals: Signals::default() };
+    let (parallelism, read_timeout) = (cli.global.parallelism.into(), cli.global.read_timeout);
+    let context = Context { terminal, calls, parallelism, read_timeout, current_folder, signals: Signals::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK_SIZE).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -287,7 +296,7 @@ fn time_scale() -> Result<f64, Failure> {
 async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let writes = matches!(command, Command::Apply(_) | Command::Onboard(_) | Command::Offboard(_) | Command::Destroy(_));
     match context.terminal.format {
-        Format::Markdown if !matches!(command, Command::Plan(_)) => {
+        Format::Markdown if !matches!(command, Command::Plan(_) | Command::Report(_)) => {
             return Err(Failure::usage("only a plan has a form in Markdown", "use `tierctl plan --format markdown`, or another --format"));
         }
         Format::Ndjson if !writes => {
@@ -303,6 +312,8 @@ async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Offboard(arguments) => offboard::run(context, &arguments).await,
         Command::Destroy(arguments) => destroy::run(context, &arguments).await,
         Command::Status(arguments) => status::run(context, &arguments).await,
+        Command::Cells(arguments) => cells::run(context, &arguments),
+        Command::Report(arguments) => report::run(context, &arguments),
         Command::IamPolicy(arguments) => iam_policy::run(context, &arguments),
         Command::Schema(arguments) => schema::run(context, &arguments),
         Command::Completions(arguments) => completions::run(context, &arguments),

@@ -62,7 +62,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let planning = async || planning::plan_offboarding(context, &tiers, &leavers, Access::Write).await;
     let planned = planning().await?;
     let absent = leavers.iter().filter(|leaver| !planned.plan.changes.iter().any(|change| leaver.is_at(&change.scope)));
-    for leaver in absent.filter(|_| !context.terminal.format.is_for_programs()) {
+    // Where a cell could not be read, nobody knows.
+    for leaver in absent.filter(|_| planned.plan.unread.is_empty() && !context.terminal.format.is_for_programs()) {
         context.terminal.say(&format!("{} lives nowhere in these tiers: nothing to do for it", leaver.tenant));
     }
     write::carry_out_planned(context, planned, planning, &arguments.options).await

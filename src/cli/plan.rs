@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::failure::{Exit, Failure};
@@ -31,6 +32,9 @@ pub(super) struct Arguments {
     /// Plan only a part
     #[arg(long, value_enum, value_name = "PART")]
     only: Option<Only>,
+    /// Plan only what is in cells of this name; give it several times for several cells
+    #[arg(long = "cell", value_name = "NAME", conflicts_with = "changed_since")]
+    cells: Vec<String>,
     /// Plan only what files that have changed since this Git revision can affect, and what they have left behind
     #[arg(long, value_name = "REV")]
     changed_since: Option<String>,
@@ -60,6 +64,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         None => (specs, None),
     };
     let mut subjects = intent::subjects(&specs);
+    let cells = meant_cells(arguments, &specs)?;
+    subjects.iter_mut().for_each(|subject| subject.cells = cells.clone());
+    subjects.retain(|subject| subject.groups().next().is_some());
     // Where only tiers are named, that their tenants have no spec among them says nothing.
     let has_tenants = arguments.paths.is_empty() || !specs.tenants.is_empty();
     let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: has_tenants && arguments.only != Some(Only::Tier) };
@@ -84,8 +91,9 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     }
     planned.plan.exceeded = arguments.limits.limits().exceeded_by(&planned.plan);
     let is_within_limits = planned.plan.exceeded.is_empty();
+    let is_whole = planned.plan.unread.is_empty();
     let saved = match &arguments.out {
-        Some(path) if is_within_limits => Some((path, save(context, path, &specs, purpose, &planned.plan)?)),
+        Some(path) if is_within_limits && is_whole => Some((path, save(context, path, &specs, purpose, cells, &planned.plan)?)),
         _ => None,
     };
     match context.terminal.format {
@@ -108,7 +116,12 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if arguments.out.is_some() && !is_within_limits {
         context.terminal.note("Not saved: it does more than its limits allow. Allow more, or change less at once.");
     }
-    Ok(if planned.plan.is_blocked() {
+    if arguments.out.is_some() && !is_whole {
+        context.terminal.note("Not saved: a part of it could not be read.");
+    }
+    Ok(if !is_whole {
+        Exit::Failed
+    } else if planned.plan.is_blocked() {
         Exit::Blocked
     } else if arguments.detailed_exitcode && planned.plan.has_steps() {
         Exit::Pending
@@ -117,8 +130,25 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     })
 }
 
+/// The cells that are meant, where not all are.
+fn meant_cells(arguments: &Arguments, specs: &Specs) -> Result<Option<BTreeSet<String>>, Failure> {
+    let known: BTreeSet<&str> = specs.tiers.iter().flat_map(|tier| &tier.spec.cells).map(|cell| cell.name.as_str()).collect();
+    if let Some(unknown) = arguments.cells.iter().find(|cell| !known.contains(cell.as_str())) {
+        let known: Vec<&str> = known.into_iter().collect();
+        return Err(Failure::usage(format!("no tier has a cell {unknown} (there are: {})", known.join(", ")), "name one of them"));
+    }
+    Ok((!arguments.cells.is_empty()).then(|| arguments.cells.iter().cloned().collect()))
+}
+
 /// Saves a plan with the specs that it was made of, and returns the file's SHA-256.
-fn save(context: &Context, path: &Path, specs: &Specs, purpose: Purpose, plan: &Plan) -> Result<String, Failure> {
+fn save(
+    context: &Context,
+    path: &Path,
+    specs: &Specs,
+    purpose: Purpose,
+    cells: Option<BTreeSet<String>>,
+    plan: &Plan,
+) -> Result<String, Failure> {
     let Purpose::Plan { tier, tenants } = purpose else { return Err(Failure::usage("only a plan can be saved", "")) };
     let path = &context.current_folder.join(path);
     let is_this =
@@ -134,5 +164,5 @@ fn save(context: &Context, path: &Path, specs: &Specs, purpose: Purpose, plan: &
         looked_up,
         text: source.text.clone(),
     });
-    plan_file::write(path, &SavedPlan::new(plan, tier, tenants, specs.collect()))
+    plan_file::write(path, &SavedPlan::new(plan, tier, tenants, cells, specs.collect()))
 }

@@ -5,6 +5,7 @@ use super::terminal::Format;
 use super::{Context, planning, write};
 use crate::aws::Access;
 use crate::estate::{self, Facts, Group};
+use crate::plan::Unread;
 use crate::plan::intent::{self, Purpose};
 use crate::plan::placement::{self, Residents};
 use crate::report::calls_text;
@@ -35,7 +36,8 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let calls = &context.calls;
     let planned = planning::plan(context, &subjects, Purpose::Status, Access::Read).await?;
     let found = Found::of(&planned.live);
-    let status = Status { tiers: subjects.iter().map(|subject| tier_status(subject.tier, &found, &planned.facts)).collect() };
+    let status =
+        Status { tiers: subjects.iter().map(|subject| tier_status(subject.tier, &found, &planned.plan.unread, &planned.facts)).collect() };
     match context.terminal.format {
         Format::Json | Format::Ndjson => context.terminal.print_json(&status.to_json(&write::run_info(calls)))?,
         Format::Text | Format::Markdown => {
@@ -45,7 +47,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             }
         }
     }
-    Ok(Exit::Done)
+    Ok(if planned.plan.unread.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
 /// What lives, by where it is looked for.
@@ -69,15 +71,17 @@ impl<'a> Found<'a> {
     }
 }
 
-fn tier_status(tier: &TierSpec, found: &Found<'_>, facts: &Facts) -> TierStatus {
+fn tier_status(tier: &TierSpec, found: &Found<'_>, unread: &[Unread], facts: &Facts) -> TierStatus {
     let mut status = TierStatus { name: tier.tier.to_string(), cells: Vec::new() };
     for cell in &tier.cells {
         let groups: Vec<Group<'_>> = Group::all_of(tier).filter(|group| *group.cell.name == *cell.name).collect();
+        let unread = unread.iter().find(|unread| unread.tier == *tier.tier && unread.cell == *cell.name);
         status.cells.push(CellStatus {
+            unread: unread.map(|unread| unread.reason.clone()),
             name: cell.name.to_string(),
             account: cell.account.to_string(),
             region: groups.first().map(|group| group.region().to_string()).unwrap_or_default(),
-            infra_groups: groups.into_iter().map(|group| group_status(group, found, facts)).collect(),
+            infra_groups: groups.into_iter().filter(|_| unread.is_none()).map(|group| group_status(group, found, facts)).collect(),
         });
     }
     status

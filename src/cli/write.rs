@@ -76,7 +76,10 @@ pub(super) async fn carry_out_planned(
         outcome
     };
     // What waited for others when it was read may be ready by now: the outcome says.
-    let exit = exit(&outcome, plan.summary().blocked > 0);
+    let exit = match exit(&outcome, plan.summary().blocked > 0) {
+        Exit::Done | Exit::Blocked if !plan.unread.is_empty() => Exit::Failed,
+        exit => exit,
+    };
     end(context, &outcome, &plan, exit)?;
     Ok(exit)
 }

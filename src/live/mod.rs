@@ -1,11 +1,13 @@
 //! What exists: one snapshot per place, read in as few calls as the API allows. It has nothing that writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use futures::{StreamExt, TryStreamExt, stream};
+use tokio::time::timeout;
 
-use crate::aws::{AwsError, Reader};
+use crate::aws::{AwsError, Class, Reader};
 use crate::estate::{Facts, ForeignListener, names};
 use crate::resources::model::{Condition, Key, Live, Place, Scope};
 use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, listener_rule, prefix_lists, service, task_definition};
@@ -15,11 +17,39 @@ use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, liste
 pub struct Request {
     pub reader: Reader,
     pub scope: ReadScope,
+    /// Tiers and cells that it is for.
+    pub cells: BTreeSet<(String, String)>,
 }
+
+/// Cells that could not be read, by what was asked for at once, and why.
+pub type Lost = Vec<(BTreeSet<(String, String)>, AwsError)>;
 
 /// Reads all places at once.
 pub async fn read(requests: &[Request]) -> Result<Vec<Live>, AwsError> {
     let places = try_join_all(requests.iter().map(read_place)).await?;
+    Ok(joined(requests.iter().zip(places).collect(), requests))
+}
+
+/// The same where one that fails, or takes longer than this, does not hold the others.
+pub async fn read_each(requests: &[Request], longest: Duration) -> (Vec<Live>, Lost) {
+    let read = requests.iter().map(|request| async move {
+        let read = timeout(longest, read_place(request)).await;
+        read.unwrap_or_else(|_| {
+            let message = format!("it was not read within {}", humantime::format_duration(longest));
+            Err(AwsError::new("the reading", request.reader.place(), Class::Unreachable, message))
+        })
+    });
+    let (mut places, mut lost) = (Vec::new(), Lost::new());
+    for (request, read) in requests.iter().zip(join_all(read).await) {
+        match read {
+            Ok(found) => places.push((request, found)),
+            Err(error) => lost.push((request.cells.clone(), error)),
+        }
+    }
+    (joined(places, requests), lost)
+}
+
+fn joined(places: Vec<(&Request, Vec<Live>)>, requests: &[Request]) -> Vec<Live> {
     // Where one place is read with several credentials, each tier is whole in the answer of its own.
     let is_anothers = |request: &Request, live: &Live| {
         let asks = |other: &Request| {
@@ -27,12 +57,12 @@ pub async fn read(requests: &[Request]) -> Result<Vec<Live>, AwsError> {
         };
         !live.owner().is_some_and(|key| request.scope.wants(&key.scope)) && requests.iter().any(asks)
     };
-    let pairs = requests.iter().zip(places).flat_map(|(request, found)| found.into_iter().map(move |live| (request, live)));
+    let pairs = places.into_iter().flat_map(|(request, found)| found.into_iter().map(move |live| (request, live)));
     let mut live: Vec<Live> = pairs.filter(|(request, live)| !is_anothers(request, live)).map(|(_, live)| live).collect();
     // Roles are an account's, not a Region's: two cells of one account read the same ones.
     live.sort_by(|a, b| (a.kind, &a.id, &a.place).cmp(&(b.kind, &b.id, &b.place)));
     live.dedup_by(|a, b| a.kind == b.kind && a.id == b.id);
-    Ok(live)
+    live
 }
 
 /// Reads what one kind has in a scope again, and what it is found through.
@@ -52,7 +82,7 @@ pub async fn read_again(request: &Request, kind: Kind, of: &Scope, name: Option<
     if let Some(tenant) = &of.tenant {
         scope.take_name(Kind::Cluster, names::cluster_of(of, tenant), of);
     }
-    let request = Request { reader: request.reader.clone(), scope };
+    let request = Request { reader: request.reader.clone(), scope, cells: request.cells.clone() };
     let mut found = match kind {
         Kind::ListenerRule => read_place(&request).await?,
         _ => read_stages(&request.reader, &request.scope).await?,
@@ -62,7 +92,7 @@ pub async fn read_again(request: &Request, kind: Kind, of: &Scope, name: Option<
 }
 
 async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
-    let Request { reader, scope } = request;
+    let Request { reader, scope, .. } = request;
     let mut found = read_stages(reader, scope).await?;
     let left_behind = listener_rule::left_behind(&Reading { aws: reader, place: reader.place(), scope, found: &found }).await?;
     found.extend(left_behind);
@@ -188,19 +218,26 @@ pub async fn read_health(readers: &BTreeMap<Place, Reader>, live: &mut [Live]) -
 #[derive(Debug, Clone)]
 pub struct Lookup {
     pub reader: Reader,
+    /// Tiers and cells that it is for.
+    pub cells: BTreeSet<(String, String)>,
     pub prefix_lists: std::collections::BTreeSet<String>,
     pub listeners: std::collections::BTreeSet<String>,
     pub vpcs: std::collections::BTreeSet<String>,
 }
 
-pub async fn look_up(lookups: &[Lookup]) -> Result<Facts, AwsError> {
-    let mut facts = Facts::default();
-    for found in try_join_all(lookups.iter().map(look_up_place)).await? {
-        facts.prefix_lists.extend(found.prefix_lists);
-        facts.listeners.extend(found.listeners);
-        facts.vpcs.extend(found.vpcs);
+pub async fn look_up(lookups: &[Lookup]) -> (Facts, Lost) {
+    let (mut facts, mut lost) = (Facts::default(), Lost::new());
+    for (lookup, found) in lookups.iter().zip(join_all(lookups.iter().map(look_up_place)).await) {
+        match found {
+            Ok(found) => {
+                facts.prefix_lists.extend(found.prefix_lists);
+                facts.listeners.extend(found.listeners);
+                facts.vpcs.extend(found.vpcs);
+            }
+            Err(error) => lost.push((lookup.cells.clone(), error)),
+        }
     }
-    Ok(facts)
+    (facts, lost)
 }
 
 async fn look_up_place(lookup: &Lookup) -> Result<Facts, AwsError> {

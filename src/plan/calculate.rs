@@ -838,6 +838,7 @@ impl<'a> Calculation<'a> {
             let of_named_group = self.intent.named.contains(&key.scope.without_tenant());
             let named = self.intent.named.contains(&key.scope) || (of_named_group && key.scope.is_tenant() && !self.intent.lists_tenants);
             let named = named || self.intent.other_tiers.contains(&key.scope.tier);
+            let named = named || self.intent.unseen.contains(&(key.scope.tier.clone(), key.scope.cell.clone()));
             if named || self.intent.of(&key.scope).is_some() || !key.kind.resource().is_tagged() {
                 continue;
             }

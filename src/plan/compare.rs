@@ -1,7 +1,7 @@
 //! Two states of one thing, field by field.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::attribution::Origin;
@@ -10,7 +10,7 @@ use crate::resources::listener_rule;
 use crate::resources::model::{Desired, Field, Fields, Live, TAG_PREFIX, Tags, choices, reference};
 
 /// One field that differs.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
     /// As `policy.Statement` or `tags.team`.
     pub path: String,

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::placement::{self, Placed, Placement, Residents};
-use super::{Change, Intent, Plan, Subject, Treatment};
+use super::placement::{self, Placed, Placement, Residents, Sight};
+use super::{Change, Intent, Plan, Subject, Treatment, Unread};
 use crate::estate::{self, Facts, Group, infra_group, names, tenant};
 use crate::resources::Kind;
 use crate::resources::model::{Condition, Desired, Id, Live, Scope, TAG_PREFIX};
@@ -50,7 +50,7 @@ impl Purpose {
         }
     }
 
-    fn removes_tier(self) -> bool {
+    pub fn removes_tier(self) -> bool {
         matches!(self, Self::Destroy { .. })
     }
 
@@ -69,6 +69,15 @@ pub struct Subjects<'a> {
     pub new_tenants: BTreeSet<&'a str>,
     /// Names of tenants that have a spec and are not meant: these are not pruned.
     pub spared: BTreeSet<&'a str>,
+    /// The cells that are meant, where not all are.
+    pub cells: Option<BTreeSet<String>>,
+}
+
+impl<'a> Subjects<'a> {
+    /// The infra groups that are meant.
+    pub fn groups(&self) -> impl Iterator<Item = Group<'a>> {
+        Group::all_of(self.tier).filter(|group| self.cells.as_ref().is_none_or(|cells| cells.contains(group.cell.name.as_str())))
+    }
 }
 
 /// The tiers that specs hold, each with its tenants.
@@ -80,6 +89,7 @@ pub fn subjects(specs: &Specs) -> Vec<Subjects<'_>> {
         tenants: of(&tier.spec),
         new_tenants: BTreeSet::new(),
         spared: BTreeSet::new(),
+        cells: None,
     });
     // A tier that was only looked up, and whose tenants are not meant, is no subject.
     tiers.filter(|subject| subject.given || !subject.tenants.is_empty()).collect()
@@ -102,12 +112,21 @@ pub struct Intended {
     pub inherited: BTreeMap<Scope, Inherited>,
     /// Tenants that cannot go ahead, each with the reason.
     pub blocked: Vec<Change>,
+    /// Tier and name of tenants that live in none of the cells that are meant, as far as their specs do not say where.
+    pub elsewhere: BTreeSet<(String, String)>,
     pub warnings: Vec<String>,
 }
 
 /// Decides what to do about the subjects. `groups` are the infra groups that were read: for a few tenants not all of
-/// their tier's.
-pub fn intend(subjects: &[Subjects<'_>], groups: &[Group<'_>], purpose: Purpose, live: &[Live], facts: &Facts) -> Intended {
+/// their tier's, and not those that are `unread`.
+pub fn intend(
+    subjects: &[Subjects<'_>],
+    groups: &[Group<'_>],
+    unread: &[Unread],
+    purpose: Purpose,
+    live: &[Live],
+    facts: &Facts,
+) -> Intended {
     let mut intended = Intended::default();
     intended.intent.lists_tenants = purpose.manages_tenants();
     intended.intent.removes_tier = purpose.removes_tier();
@@ -117,12 +136,18 @@ pub fn intend(subjects: &[Subjects<'_>], groups: &[Group<'_>], purpose: Purpose,
         let read: Vec<Group<'_>> = groups.iter().copied().filter(|group| group.tier.tier == subject.tier.tier).collect();
         intended.intent.named.extend(Group::all_of(subject.tier).map(|group| group.scope()));
         intended.intent.places.extend(Group::all_of(subject.tier).map(|group| (group.scope(), group.place())));
+        let meant: BTreeSet<Scope> = subject.groups().map(|group| group.scope()).collect();
+        for group in Group::all_of(subject.tier).filter(|group| !meant.contains(&group.scope())) {
+            intended.intent.unseen.insert((group.tier.tier.to_string(), group.cell.name.to_string()));
+        }
         let estates = intended.tier(subject, &read, purpose, live, facts);
         if purpose.removes_tier() {
             intended.what_left_the_spec(subject.tier, live);
         }
         if purpose.manages_tenants() {
-            intended.tenants(subject, &estates, purpose, &residents, live, facts);
+            let unread = unread.iter().filter(|unread| unread.tier == *subject.tier.tier).map(|unread| unread.cell.as_str());
+            let sight = Sight { meant: &meant, unread: unread.collect(), new_tenants: &subject.new_tenants, residents: &residents, live };
+            intended.tenants(subject, &estates, purpose, &sight, facts);
         }
         if purpose.prunes() {
             intended.prune(subject, &read, &residents);
@@ -181,12 +206,12 @@ impl Intended {
         subject: &Subjects<'_>,
         estates: &BTreeMap<Scope, Vec<Desired>>,
         purpose: Purpose,
-        residents: &Residents,
-        live: &[Live],
+        sight: &Sight<'_>,
         facts: &Facts,
     ) {
-        let Placement { placed, blocked } = placement::place(subject.tier, &subject.tenants, residents, live, facts);
+        let Placement { placed, blocked, elsewhere } = placement::place(subject.tier, &subject.tenants, sight, facts);
         self.blocked.extend(blocked);
+        self.elsewhere.extend(elsewhere.into_iter().map(|tenant| (subject.tier.tier.to_string(), tenant)));
         let mut missing: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
         for tenant in &placed {
             let group = tenant.group.scope();
@@ -194,7 +219,7 @@ impl Intended {
             // Where the tier is managed too, what is missing is made first.
             let missing = match purpose.manages_tier(subject.given) {
                 true => &[],
-                false => missing.entry(group).or_insert_with(|| placement::missing(tier_part, live)).as_slice(),
+                false => missing.entry(group).or_insert_with(|| placement::missing(tier_part, sight.live)).as_slice(),
             };
             // With the tier in the same plan a new tenant comes after all that it inherits.
             let awaits = purpose.manages_tier(subject.given) && tenant.is_new;

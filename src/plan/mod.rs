@@ -42,6 +42,8 @@ pub struct Intent {
     pub places: BTreeMap<Scope, Place>,
     /// Every scope that a spec names, treated or not: what is in none of them is unclaimed.
     pub named: BTreeSet<Scope>,
+    /// Tiers and cells that have a spec and are not looked at: nothing of theirs is unclaimed.
+    pub unseen: BTreeSet<(String, String)>,
     /// Tiers that have a spec and are not what this is about: nothing of theirs is unclaimed.
     pub other_tiers: BTreeSet<String>,
     /// Whether tenants without a spec are listed as unclaimed.
@@ -161,6 +163,27 @@ pub struct Unclaimed {
     pub id: String,
 }
 
+/// A cell that a plan is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedCell {
+    pub tier: String,
+    pub cell: String,
+    /// AWS account number, of 12 digits.
+    pub account: String,
+    /// AWS Region.
+    pub region: String,
+}
+
+/// A cell that could not be read: nothing is known of it, and nothing done in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    pub tier: String,
+    pub cell: String,
+    pub place: Place,
+    pub reason: String,
+    pub remedy: String,
+}
+
 /// A thing that is as it should be and does not do its work yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wait {
@@ -184,6 +207,13 @@ pub struct Plan {
     pub tenants: BTreeMap<Scope, BTreeSet<String>>,
     /// In what it does more than it may.
     pub exceeded: Vec<String>,
+    /// What it is about.
+    pub cells: BTreeSet<PlannedCell>,
+    /// What it says nothing of.
+    pub unread: Vec<Unread>,
+    /// Tier and name of tenants without a placement that live in none of the cells that it is about: they live in others,
+    /// or nowhere yet.
+    pub elsewhere: BTreeSet<(String, String)>,
 }
 
 /// How much a plan may do before somebody has to look closer.

@@ -9,7 +9,7 @@ use super::{Change, Subject};
 use crate::estate::{Facts, Group, infra_group};
 use crate::resources::model::{Condition, Id, Key, Live, Scope};
 use crate::resources::{Kind, listener_rule};
-use crate::spec::model::{TenantSpec, TierSpec};
+use crate::spec::model::{self, TenantSpec, TierSpec};
 
 /// Rules on a load balancer, default rules not counted. Adjustable, L-7EED9B64.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
@@ -131,6 +131,26 @@ fn listener_arns(group: Group<'_>, live: &[Live]) -> BTreeSet<String> {
 pub struct Placement<'a> {
     pub placed: Vec<Placed<'a>>,
     pub blocked: Vec<Change>,
+    /// Names of tenants without a placement that live in no infra group that is meant, while others are not.
+    pub elsewhere: BTreeSet<String>,
+}
+
+/// What is seen of a tier, and how much of it.
+pub struct Sight<'a> {
+    /// Infra groups that are meant.
+    pub meant: &'a BTreeSet<Scope>,
+    /// Cells of these that could not be read.
+    pub unread: BTreeSet<&'a str>,
+    /// Tenants that are known to live nowhere yet.
+    pub new_tenants: &'a BTreeSet<&'a str>,
+    pub residents: &'a Residents,
+    pub live: &'a [Live],
+}
+
+impl Sight<'_> {
+    fn is_seen(&self, group: &Group<'_>) -> bool {
+        self.meant.contains(&group.scope()) && !self.unread.contains(group.cell.name.as_str())
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +168,8 @@ impl Placed<'_> {
 }
 
 /// Places the tenants of one tier, in their order; new ones take places from those after them.
-pub fn place<'a>(tier: &'a TierSpec, tenants: &[&'a TenantSpec], residents: &Residents, live: &[Live], facts: &Facts) -> Placement<'a> {
+pub fn place<'a>(tier: &'a TierSpec, tenants: &[&'a TenantSpec], sight: &Sight<'_>, facts: &Facts) -> Placement<'a> {
+    let Sight { residents, live, .. } = *sight;
     let groups: Vec<Group<'a>> = Group::all_of(tier).collect();
     let mut free: BTreeMap<Scope, Places> = groups.iter().map(|group| (group.scope(), places(*group, residents, live))).collect();
     let mut result = Placement::default();
@@ -156,6 +177,17 @@ pub fn place<'a>(tier: &'a TierSpec, tenants: &[&'a TenantSpec], residents: &Res
     let (pinned, floating): (Vec<&&TenantSpec>, Vec<_>) =
         tenants.iter().partition(|tenant| tenant.placement.is_some() || !homes(&groups, tenant, residents).is_empty());
     for tenant in pinned.into_iter().chain(floating) {
+        if let Some(unseen) = unseen(&groups, tenant, sight) {
+            match unseen {
+                Unseen::Other => {}
+                Unseen::Perhaps => drop(result.elsewhere.insert(tenant.tenant.to_string())),
+                Unseen::Unread(group, reason) => {
+                    let scope = group.scope().with_tenant(&tenant.tenant);
+                    result.blocked.push(Change::blocked(Subject::Tenant, &scope, &tenant.tenant, &group.place(), reason));
+                }
+            }
+            continue;
+        }
         match find(&groups, tenant, residents, facts, &mut free) {
             Ok(placed) => result.placed.push(placed),
             Err(None) => {}
@@ -166,6 +198,44 @@ pub fn place<'a>(tier: &'a TierSpec, tenants: &[&'a TenantSpec], residents: &Res
         }
     }
     result
+}
+
+/// What is not known of a tenant, since not all of its tier is seen.
+enum Unseen<'a> {
+    /// It is placed where nobody looks.
+    Other,
+    /// It may live where nobody looks.
+    Perhaps,
+    /// It may live in a cell that could not be read; an infra group to say it of, and the reason.
+    Unread(Group<'a>, String),
+}
+
+fn unseen<'a>(groups: &[Group<'a>], tenant: &TenantSpec, sight: &Sight<'_>) -> Option<Unseen<'a>> {
+    let named = tenant.placement.as_ref().and_then(|placement| groups.iter().find(|group| placed_at(placement, group)));
+    if named.is_some_and(|group| !sight.is_seen(group)) {
+        return Some(Unseen::Other);
+    }
+    if !homes(groups, tenant, sight.residents).is_empty() || groups.iter().all(|group| sight.is_seen(group)) {
+        return None;
+    }
+    if sight.new_tenants.contains(tenant.tenant.as_str()) && named.is_some() {
+        return None;
+    }
+    let mut seen = groups.iter().filter(|group| sight.is_seen(group));
+    match (sight.unread.first(), named.or_else(|| seen.next())) {
+        (Some(cell), Some(group)) => {
+            let reason =
+                format!("it may live in the cell {cell}, which could not be read: settle that first, so that it is not made twice");
+            Some(Unseen::Unread(*group, reason))
+        }
+        // Where it is placed it is looked for in the other cells by name.
+        _ if named.is_some() => None,
+        _ => Some(Unseen::Perhaps),
+    }
+}
+
+fn placed_at(placement: &model::Placement, group: &Group<'_>) -> bool {
+    *group.cell.name == *placement.cell && *group.group.name == *placement.infra_group
 }
 
 /// In the order of the spec.
@@ -186,9 +256,7 @@ fn find<'a>(
     free: &mut BTreeMap<Scope, Places>,
 ) -> Result<Placed<'a>, Refused<'a>> {
     let homes = homes(groups, tenant, residents);
-    let named = tenant.placement.as_ref().and_then(|placement| {
-        groups.iter().copied().find(|group| *group.cell.name == *placement.cell && *group.group.name == *placement.infra_group)
-    });
+    let named = tenant.placement.as_ref().and_then(|placement| groups.iter().copied().find(|group| placed_at(placement, group)));
     let is_home = |group: &Group<'a>| homes.iter().any(|home| home.scope() == group.scope());
     if let (true, Some(first), Some(lost)) = (homes.is_empty(), named.or(groups.first().copied()), lost_home(groups, tenant, residents)) {
         let reason = format!(
@@ -352,7 +420,12 @@ cells:
     /// Where each tenant goes, as `name group new|there`, or why it goes nowhere.
     fn outcome(specs: &Specs, live: &[Live]) -> (Vec<String>, Vec<String>) {
         let tenants: Vec<&TenantSpec> = specs.tenants.iter().map(|tenant| &tenant.spec).collect();
-        let placement = place(&specs.tiers[0].spec, &tenants, &Residents::of(live), live, &Facts::default());
+        let placement = {
+            let groups = Group::all_of(&specs.tiers[0].spec).map(|group| group.scope()).collect();
+            let (residents, new_tenants) = (Residents::of(live), BTreeSet::new());
+            let sight = Sight { meant: &groups, unread: BTreeSet::new(), new_tenants: &new_tenants, residents: &residents, live };
+            place(&specs.tiers[0].spec, &tenants, &sight, &Facts::default())
+        };
         let placed = placement.placed.iter().map(|placed| {
             format!("{} {} {}", *placed.tenant.tenant, *placed.group.group.name, if placed.is_new { "new" } else { "there" })
         });

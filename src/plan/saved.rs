@@ -31,6 +31,8 @@ pub struct SavedPlan {
     pub tier: bool,
     /// Whether it is about tenants.
     pub tenants: bool,
+    /// The cells that it is about, where not all.
+    pub cells: Option<BTreeSet<String>>,
     pub specs: Vec<SavedSpec>,
     /// Where tenants go whose spec does not say so.
     pub placements: Vec<SavedPlacement>,
@@ -105,7 +107,7 @@ pub struct Resumed {
 }
 
 impl SavedPlan {
-    pub fn new(plan: &Plan, tier: bool, tenants: bool, specs: Vec<SavedSpec>) -> Self {
+    pub fn new(plan: &Plan, tier: bool, tenants: bool, cells: Option<BTreeSet<String>>, specs: Vec<SavedSpec>) -> Self {
         let placed = plan.steps().map(|(_, change)| &change.scope).filter_map(|scope| {
             let tenant = scope.tenant.clone()?;
             Some(SavedPlacement { tier: scope.tier.clone(), tenant, cell: scope.cell.clone(), infra_group: scope.infra_group.clone() })
@@ -119,7 +121,7 @@ impl SavedPlan {
         let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked).map(SavedRefusal::of).collect();
         let names = names(plan);
         let changes = plan.steps().filter_map(|(_, change)| SavedChange::of(change, &names)).collect();
-        Self { tier, tenants, specs, placements, changes, blocked }
+        Self { tier, tenants, cells, specs, placements, changes, blocked }
     }
 
     /// Holds it against a plan that was made now, from the same specs, and what exists now. `id` tells this saved plan from

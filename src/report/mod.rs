@@ -8,6 +8,7 @@ pub mod outcome_text;
 mod paint;
 pub mod plan_json;
 pub mod plan_markdown;
+pub mod plan_shards;
 pub mod plan_text;
 pub mod schema;
 pub mod status;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::plan_json::{self, ChangeDocument};
+use super::plan_json::{self, ChangeDocument, UnreadDocument};
 use super::{FORMAT_VERSION, Identity, RunDocument, RunInfo};
 use crate::apply::{Node, Outcome, Undone, Verb};
 use crate::plan::{Action, Plan};
@@ -26,6 +26,8 @@ pub struct OutcomeDocument<'a> {
     /// In what the plan does more than it may: then nothing has been done.
     exceeded: &'a [String],
     warnings: &'a [String],
+    /// Cells that could not be read: nothing has been done in them.
+    unread: Vec<UnreadDocument<'a>>,
     /// Whether it was ended early.
     interrupted: bool,
     /// What varies from run to run.
@@ -76,6 +78,7 @@ pub fn document<'a>(outcome: &'a Outcome, plan: &'a Plan, run: &RunInfo) -> Outc
         blocked: blocked.map(|change| plan_json::change(change, plan)).collect(),
         exceeded: &plan.exceeded,
         warnings: &plan.warnings,
+        unread: plan_json::unread(plan),
         interrupted: outcome.interrupted,
         run: run.document(),
     }

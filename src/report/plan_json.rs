@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{FORMAT_VERSION, Identity, Located, RunDocument, RunInfo};
-use crate::plan::{Action, Change, FieldChange, Origin, Plan, Summary};
+use crate::plan::{Action, Change, FieldChange, Origin, Plan, PlannedCell, Summary};
 use crate::resources::model::Condition;
 
 /// What `tierctl plan --format json` prints.
@@ -18,6 +18,13 @@ pub struct PlanDocument<'a> {
     changes: Vec<ChangeDocument<'a>>,
     /// Things with tierctl's tags that no spec names: they are left alone.
     unclaimed: Vec<UnclaimedDocument<'a>>,
+    /// Cells that the plan is about.
+    cells: Vec<&'a PlannedCell>,
+    /// Cells that could not be read: the plan says nothing of them.
+    unread: Vec<UnreadDocument<'a>>,
+    /// Tenants without a placement that live in none of the cells that `plan --cell` is about: they live in others, or
+    /// nowhere yet.
+    elsewhere: Vec<TenantDocument<'a>>,
     /// Things that are as the specs say and do not do their work yet.
     waits: Vec<WaitDocument<'a>>,
     /// In what the plan does more than it may.
@@ -38,6 +45,8 @@ pub struct ChangeDocument<'a> {
     located: Located<'a>,
     /// The fields that differ; of a thing to be made, all.
     fields: &'a [FieldChange],
+    /// AWS's id or ARN of the thing; null for one to be made.
+    id: Option<&'a str>,
     /// Where it comes from; null where it is refused before anything was compared.
     origin: Option<Origin>,
     /// Why it is replaced, deleted or blocked; null where the fields say it.
@@ -55,6 +64,26 @@ pub struct UnclaimedDocument<'a> {
     located: Located<'a>,
     /// AWS's id or ARN of it.
     id: &'a str,
+}
+
+/// A cell that could not be read.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct UnreadDocument<'a> {
+    tier: &'a str,
+    cell: &'a str,
+    #[serde(flatten)]
+    located: Located<'a>,
+    /// Why not.
+    reason: &'a str,
+    /// What to do about it.
+    remedy: &'a str,
+}
+
+/// A tenant by name.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct TenantDocument<'a> {
+    tier: &'a str,
+    tenant: &'a str,
 }
 
 /// A thing that is as it should be and does not do its work yet.
@@ -88,6 +117,9 @@ pub fn document<'a>(plan: &'a Plan, run: &RunInfo) -> PlanDocument<'a> {
         summary: plan.summary(),
         changes: plan.changes.iter().map(|one| change(one, plan)).collect(),
         unclaimed: unclaimed(plan),
+        cells: plan.cells.iter().collect(),
+        unread: unread(plan),
+        elsewhere: plan.elsewhere.iter().map(|(tier, tenant)| TenantDocument { tier, tenant }).collect(),
         waits: waits(plan),
         exceeded: &plan.exceeded,
         warnings: &plan.warnings,
@@ -101,6 +133,7 @@ pub(super) fn change<'a>(change: &'a Change, plan: &Plan) -> ChangeDocument<'a> 
         identity: Identity::new(change.subject.name(), &change.name, &change.scope),
         located: Located::at(&change.place),
         fields: &change.fields,
+        id: change.live.as_ref().map(|live| live.id.as_str()),
         origin: change.origin,
         reason: change.reason.as_deref(),
         dependents: plan.dependents(change),
@@ -112,6 +145,17 @@ fn unclaimed(plan: &Plan) -> Vec<UnclaimedDocument<'_>> {
         identity: Identity::new(item.key.kind.name(), &item.key.name, &item.key.scope),
         located: Located::at(&item.place),
         id: &item.id,
+    });
+    entries.collect()
+}
+
+pub(super) fn unread(plan: &Plan) -> Vec<UnreadDocument<'_>> {
+    let entries = plan.unread.iter().map(|unread| UnreadDocument {
+        tier: &unread.tier,
+        cell: &unread.cell,
+        located: Located::at(&unread.place),
+        reason: &unread.reason,
+        remedy: &unread.remedy,
     });
     entries.collect()
 }

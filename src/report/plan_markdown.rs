@@ -80,6 +80,7 @@ fn head(plan: &Plan) -> String {
     let summary = plan.summary();
     let mut page = String::new();
     let verdict = match (plan.has_steps(), plan.is_blocked()) {
+        _ if !plan.unread.is_empty() => "Not complete: a part could not be read",
         _ if !plan.exceeded.is_empty() => "Blocked: more than is allowed",
         (false, false) => "No changes",
         (true, false) => "Can be carried out",
@@ -91,6 +92,19 @@ fn head(plan: &Plan) -> String {
     let counts = [summary.create, summary.update, summary.replace, summary.delete, summary.unchanged, summary.blocked];
     page.push_str(&format!("| {} |\n\n", counts.map(|count| count.to_string()).join(" | ")));
     page.extend(plan.exceeded.iter().map(|exceeded| format!("**Too much:** {}.\n\n", text(exceeded))));
+    if !plan.unread.is_empty() {
+        page.push_str("#### What could not be read\n\nNothing is said of it, and nothing done there.\n\n");
+        for unread in &plan.unread {
+            let name = code(&format!("{}/{}", unread.tier, unread.cell), false);
+            page.push_str(&format!("- {name} ({}): {}\n", text(&unread.place.to_string()), text(&unread.reason)));
+        }
+        page.push('\n');
+    }
+    if !plan.elsewhere.is_empty() {
+        let names: Vec<String> = plan.elsewhere.iter().map(|(tier, tenant)| code(&format!("{tenant} of {tier}"), false)).collect();
+        let what = "Live in none of these cells and have no placement (they live in others, or nowhere yet)";
+        page.push_str(&format!("{what}: {}\n\n", names.join(", ")));
+    }
     let mut list = |title: &str, is_of: &dyn Fn(&Change) -> bool| {
         let lines: Vec<String> = plan.changes.iter().filter(|change| is_of(change)).map(line).collect();
         if !lines.is_empty() {

@@ -33,9 +33,11 @@ const FEW: usize = 2;
 
 pub fn render(plan: &Plan, paint: &Paint, notes: &PlanNotes) -> String {
     let mut page = Page { paint, text: String::new(), names_unknown: false, most: usize::MAX };
+    page.unread(plan);
     page.changes_of(plan.changes.iter(), plan, notes);
     page.waits(plan);
     page.unclaimed(plan);
+    page.elsewhere(plan);
     page.warnings(plan);
     page.counts(plan);
     page.text
@@ -386,6 +388,34 @@ impl Page<'_> {
         self.blank();
     }
 
+    /// What is not known comes before all that is.
+    fn unread(&mut self, plan: &Plan) {
+        if plan.unread.is_empty() {
+            return;
+        }
+        self.line(0, 2, &Phrase::new().words(tone::BLOCKED, "Could not be read, so that nothing is said of it and nothing done there:"));
+        for unread in &plan.unread {
+            let name = format!("{} / {}", shown(&unread.tier), shown(&unread.cell));
+            self.line(2, 4, &Phrase::new().unit(tone::STRONG, name).unit(tone::FAINT, format!("({})", unread.place)));
+            self.line(4, 9, &Phrase::new().unit(tone::FAINT, "why:").words(tone::PLAIN, &shown(&unread.reason)));
+            if !unread.remedy.is_empty() {
+                self.line(4, 9, &Phrase::new().unit(tone::FAINT, "do:").words(tone::PLAIN, &shown(&unread.remedy)));
+            }
+        }
+        self.blank();
+    }
+
+    fn elsewhere(&mut self, plan: &Plan) {
+        if plan.elsewhere.is_empty() {
+            return;
+        }
+        let names: Vec<String> = plan.elsewhere.iter().map(|(tier, tenant)| format!("{} of {}", shown(tenant), shown(tier))).collect();
+        let line = "Live in none of these cells and have no placement (they live in others, or nowhere yet):";
+        self.line(0, 2, &Phrase::new().words(tone::STRONG, line));
+        self.line(2, 4, &Phrase::new().words(tone::PLAIN, &names.join(", ")));
+        self.blank();
+    }
+
     fn warnings(&mut self, plan: &Plan) {
         if plan.warnings.is_empty() {
             return;
@@ -404,6 +434,11 @@ impl Page<'_> {
         }
         if plan.changes.is_empty() {
             let as_said = match plan.unchanged {
+                things if !plan.unread.is_empty() => {
+                    let what = count(things, "thing of what could be read is", "things of what could be read are");
+                    let line = format!("{what} as the specs say. Of {} nothing is known.", count(plan.unread.len(), "cell", "cells"));
+                    return self.line(0, 2, &Phrase::new().unit(tone::BLOCKED, "Not complete.").words(tone::PLAIN, &line));
+                }
                 0 => return self.line(0, 2, &Phrase::new().unit(tone::STRONG, "No changes.")),
                 1 => "1 thing is as the specs say".to_string(),
                 things => format!("{things} things are as the specs say"),

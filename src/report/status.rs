@@ -23,6 +23,8 @@ pub struct CellStatus {
     pub name: String,
     pub account: String,
     pub region: String,
+    /// Why the cell could not be read; then nothing of it is known.
+    pub unread: Option<String>,
     pub infra_groups: Vec<InfraGroupStatus>,
 }
 
@@ -101,6 +103,9 @@ impl Page<'_> {
             self.text.push('\n');
             let place = format!("(account {}, {})", cell.account, cell.region);
             self.line(2, 4, &Phrase::new().unit(tone::STRONG, shown(&cell.name)).unit(tone::FAINT, place));
+            if let Some(reason) = &cell.unread {
+                self.line(4, 6, &Phrase::new().unit(tone::BLOCKED, "could not be read:").words(tone::PLAIN, &shown(reason)));
+            }
             for group in &cell.infra_groups {
                 self.infra_group(group);
             }
@@ -193,6 +198,7 @@ mod tests {
 
     fn status() -> Status {
         let cell = |name: &str, account: &str, infra_groups| CellStatus {
+            unread: None,
             name: name.into(),
             account: account.into(),
             region: "us-east-1".into(),

@@ -244,7 +244,7 @@ fn planned(specs: &Specs, purpose: Purpose, live: &[Live]) -> Plan {
         subjects.iter_mut().for_each(|subject| subject.given = false);
     }
     let groups: Vec<Group<'_>> = subjects.iter().flat_map(|subject| Group::all_of(subject.tier)).collect();
-    let intended = intent::intend(&subjects, &groups, purpose, live, &facts());
+    let intended = intent::intend(&subjects, &groups, &[], purpose, live, &facts());
     let mut plan = plan::calculate(&intended.desired, live, &intended.intent);
     plan.add(intended.blocked, intended.warnings);
     plan
@@ -392,7 +392,7 @@ proptest! {
         let (before, after) = (before.specs(), after.specs());
         let mut account = standing(&before);
         let plan = planned(&after, BOTH, &account.read());
-        let saved = SavedPlan::new(&plan, true, true, Vec::new());
+        let saved = SavedPlan::new(&plan, true, true, None, Vec::new());
         let resume = |account: &Account| saved.resume(planned(&after, BOTH, &account.read()), &account.read(), "this");
         let first = resume(&account);
         prop_assert!(first.plan.does_the_same(&plan), "{:?} instead of {:?}", steps(&first.plan), steps(&plan));

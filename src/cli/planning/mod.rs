@@ -1,0 +1,284 @@
+//! Wires the stages: specs, sessions, what exists, placement, estate, plan. Every command that looks at AWS comes
+//! through here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use futures::future::join_all;
+
+use super::Context;
+use super::changed_since::Changes;
+use super::failure::Failure;
+use crate::aws::{Access, AwsError, Calls};
+use crate::estate::{self, Facts, Group, infra_group};
+use crate::live;
+use crate::plan::intent::{self, Intended, Leaver, Purpose, Subjects};
+use crate::plan::placement::Residents;
+use crate::plan::saved::{Resumed, SavedPlan};
+use crate::plan::{self, Change, Intent, Plan, PlannedCell, Treatment, placement};
+use crate::report::plan_text::PlanNotes;
+use crate::resources::model::{Live, Place, Scope};
+use crate::resources::{Kind, foreign};
+use crate::spec;
+use crate::spec::model::{Placement, TierSpec};
+use crate::words::count;
+
+mod sessions;
+mod targets;
+
+use sessions::Sessions;
+use targets::{Elsewhere, Targets, port, requests, take_name, take_tenant_names};
+
+/// What a run knows when its plan is made.
+pub(super) struct Planned {
+    pub plan: Plan,
+    pub notes: PlanNotes,
+    pub sessions: Sessions,
+    pub live: Vec<Live>,
+    pub facts: Facts,
+    /// How to read the same again.
+    pub requests: Vec<live::Request>,
+    /// What tells the saved plan from others, where it is one: then each thing has to be as it was found when its turn comes.
+    pub saved: Option<String>,
+}
+
+/// Plans again what a saved plan is about, and keeps of that what the saved plan has too.
+pub(super) async fn plan_saved(context: &Context, saved: &SavedPlan, id: &str, access: Access) -> Result<Planned, Failure> {
+    let texts = saved.specs.iter().map(|spec| (PathBuf::from(&spec.path), spec.text.clone(), spec.looked_up.clone()));
+    let mut specs = spec::load_kept(texts);
+    if specs.findings.has_errors() {
+        return Err(Failure::Specs(specs.findings));
+    }
+    let placements: BTreeMap<(&str, &str), _> =
+        saved.placements.iter().map(|home| ((home.tier.as_str(), home.tenant.as_str()), home)).collect();
+    for tenant in specs.tenants.iter_mut().map(|tenant| &mut tenant.spec).filter(|tenant| tenant.placement.is_none()) {
+        let home = placements.get(&(tenant.tier.as_str(), tenant.tenant.as_str()));
+        tenant.placement = home.map(|home| Placement { cell: home.cell.clone().into(), infra_group: home.infra_group.clone().into() });
+    }
+    let purpose = Purpose::Plan { tier: saved.tier, tenants: saved.tenants };
+    let mut subjects = intent::subjects(&specs);
+    subjects.iter_mut().for_each(|subject| subject.cells = saved.cells.clone());
+    let planned = plan(context, &subjects, purpose, access).await?;
+    if let Some(unread) = planned.plan.unread.first() {
+        return Err(Failure::usage(unread.reason.clone(), unread.remedy.clone()));
+    }
+    let Resumed { mut plan, done, left_out, is_refused } = saved.resume(planned.plan, &planned.live, id);
+    if done > 0 {
+        plan.warnings.push(format!(
+            "{} of the plan {} carried out already",
+            count(done, "change", "changes"),
+            if done == 1 { "is" } else { "are" }
+        ));
+    }
+    if left_out > 0 {
+        let what = count(left_out, "change has", "changes have");
+        plan.warnings.push(format!("{what} come up since the plan was made and will not be carried out: `tierctl plan` shows them"));
+    }
+    if is_refused {
+        plan.warnings
+            .push("AWS is not as the plan found it, so nothing of it is carried out: plan again, with `tierctl plan --out`".into());
+    }
+    Ok(Planned { plan, saved: Some(id.to_string()), ..planned })
+}
+
+/// Reads what the specs are about and plans what the purpose asks for.
+pub(super) async fn plan(context: &Context, subjects: &[Subjects<'_>], purpose: Purpose, access: Access) -> Result<Planned, Failure> {
+    plan_with_moved(context, subjects, &[], purpose, access).await
+}
+
+/// The same where infra groups are known to have been in another account or Region: what still stands there is read too.
+pub(super) async fn plan_with_moved(
+    context: &Context,
+    subjects: &[Subjects<'_>],
+    moved: &[TierSpec],
+    purpose: Purpose,
+    access: Access,
+) -> Result<Planned, Failure> {
+    let calls = &context.calls;
+    let mut targets = Targets::of(subjects, purpose);
+    let (sessions, lost) = Sessions::open_each(&targets.groups, access, calls).await;
+    lost.into_iter().for_each(|(cells, error)| targets.lose(&cells, error));
+    let (facts, lost) = live::look_up(&targets.lookups(&sessions)).await;
+    lost.into_iter().for_each(|(cells, error)| targets.lose(&cells, error));
+    let requests = targets.requests(&sessions, &facts);
+    let (mut live, lost) = live::read_each(&requests, context.read_timeout).await;
+    lost.into_iter().for_each(|(cells, error)| targets.lose(&cells, error));
+    if let Some(error) = targets.nothing_read() {
+        return Err(error.into());
+    }
+    if purpose.removes_tier()
+        && let Some(unread) = targets.unread.first()
+    {
+        // Tenants may live there.
+        return Err(Failure::usage(unread.reason.clone(), unread.remedy.clone()));
+    }
+    let (homes, unseen) = look_elsewhere(&targets, &live, calls).await;
+    live.extend(homes);
+    live.extend(read_groups(context, moved).await?);
+    let residents = Residents::of(&live);
+    if targets.narrow && targets.groups.iter().any(|group| placement::places(*group, &residents, &live).free < targets.candidates.len()) {
+        // It is, or may become, full: then it matters which of the other rules are tenants'.
+        live::tell_tenants_rules(&sessions.by_place, &mut live).await?;
+    }
+    if purpose == Purpose::Status {
+        live::read_health(&sessions.by_place, &mut live).await?;
+    }
+
+    let Intended { desired, mut intent, inherited, blocked, elsewhere, mut warnings } =
+        intent::intend(subjects, &targets.groups, &targets.unread, purpose, &live, &facts);
+    if !targets.narrow {
+        let others = spec::tiers_in(&context.current_folder).into_iter();
+        intent.other_tiers = others.filter(|name| !subjects.iter().any(|subject| *subject.tier.tier == *name)).collect();
+    }
+    warnings.extend(unseen);
+    warnings.extend(closed_paths(&targets, &intent, &sessions, &facts, &live).await?);
+    let unread = plan::calculate::unread_task_definitions(&desired, &live);
+    if !unread.is_empty() {
+        live::read_task_definitions(&sessions.by_place, &unread, &mut live).await?;
+    }
+    let mut plan = plan::calculate(&desired, &live, &intent);
+    plan.add(blocked, warnings);
+    plan.cells = targets.groups.iter().map(planned_cell).collect();
+    plan.unread = targets.unread;
+    plan.elsewhere = elsewhere;
+    Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts, requests, saved: None })
+}
+
+fn planned_cell(group: &Group<'_>) -> PlannedCell {
+    let Place { account, region } = group.place();
+    PlannedCell { tier: group.tier.tier.to_string(), cell: group.cell.name.to_string(), account, region }
+}
+
+/// Security groups of other teams' load balancers that let nothing through to the tasks: reported, never edited.
+async fn closed_paths(
+    targets: &Targets<'_>,
+    intent: &Intent,
+    sessions: &Sessions,
+    facts: &Facts,
+    live: &[Live],
+) -> Result<Vec<String>, AwsError> {
+    let mut warnings = Vec::new();
+    for group in targets.groups.iter().filter(|group| intent.of(&group.scope()) == Some(Treatment::Manage)) {
+        let listener = group.listener().and_then(|arn| facts.listeners.get(arn));
+        let Some((listener, reader)) = listener.zip(sessions.reader(*group)) else { continue };
+        let tasks = infra_group::tasks_group(&group.scope());
+        let tasks = live.iter().find(|item| item.owner().as_ref() == Some(&tasks)).map(|item| item.id.as_str());
+        let closed = foreign::closed_paths(&reader, listener, tasks, *group.tier.tenants.ports).await?;
+        warnings.extend(closed.into_iter().map(|text| format!("{}: {text}", group.scope())));
+    }
+    Ok(warnings)
+}
+
+/// Plans the removal of tenants, wherever in these tiers they live.
+pub(super) async fn plan_offboarding(
+    context: &Context,
+    tiers: &[&TierSpec],
+    leavers: &[Leaver],
+    access: Access,
+) -> Result<Planned, Failure> {
+    let groups: Vec<Group<'_>> = tiers.iter().flat_map(|tier| Group::all_of(tier)).collect();
+    let (sessions, mut lost) = Sessions::open_each(&groups, access, &context.calls).await;
+    let homes = groups.iter().flat_map(|group| leavers.iter().map(|leaver| (leaver, group.scope().with_tenant(&leaver.tenant))));
+    let wanted: BTreeSet<Scope> = homes.filter(|(leaver, scope)| leaver.is_at(scope)).map(|(_, scope)| scope).collect();
+    let requests = requests(&sessions, &groups, |scope, group| {
+        scope.tenants = Some(wanted.clone());
+        // Their targets drain before their target group goes.
+        scope.finds_address_tenants = true;
+        // Without it, a rule that somebody has led elsewhere would be left behind.
+        scope.tells_all_rules = true;
+        let here = wanted.iter().filter(|scope| scope.without_tenant() == group.scope());
+        for tenant in here.filter_map(|scope| scope.tenant.as_deref()) {
+            take_tenant_names(scope, group, tenant, 0);
+        }
+        for item in estate::of_infra_group(group, &Facts::default()) {
+            if item.key.kind == Kind::LoadBalancer {
+                take_name(scope, &item);
+            }
+        }
+        scope.without.extend([Kind::Role, Kind::LogGroup, Kind::VpcEndpoint, Kind::Subnet, Kind::RouteTable, Kind::SecurityGroup]);
+        scope.without.insert(Kind::InternetGateway);
+    });
+    let (live, also_lost) = live::read_each(&requests, context.read_timeout).await;
+    lost.extend(also_lost);
+    let (groups, unread) = targets::without(groups, &lost);
+    if let Some((_, error)) = lost.into_iter().next().filter(|_| groups.is_empty()) {
+        return Err(error.into());
+    }
+    let (intent, blocked) = intent::offboard(&groups, leavers, &live)
+        .map_err(|several| Failure::usage(several.to_string(), "say which one is meant with `--tier`"))?;
+    let mut plan = plan::calculate(&[], &live, &intent);
+    plan.cells = groups.iter().map(planned_cell).collect();
+    plan.unread = unread;
+    plan.add(blocked, Vec::new());
+    Ok(Planned { plan, notes: PlanNotes::default(), sessions, live, facts: Facts::default(), requests, saved: None })
+}
+
+/// Tenants and infra groups whose specs are gone, and that are still there: each a change that is blocked.
+pub(super) async fn find_departed(context: &Context, changes: &Changes, purpose: Purpose) -> Result<Vec<Change>, Failure> {
+    let mut found = Vec::new();
+    let tiers: Vec<&TierSpec> = changes.left_tiers.iter().collect();
+    let leavers = changes.departed_tenants.iter().map(|tenant| Leaver {
+        tier: Some(tenant.tier.to_string()),
+        tenant: tenant.tenant.to_string(),
+        is_protected: false,
+    });
+    let leavers: Vec<Leaver> = leavers.collect();
+    if !tiers.is_empty() && purpose.manages_tenants() {
+        found.extend(intent::left_by_tenants(&plan_offboarding(context, &tiers, &leavers, Access::Read).await?.plan));
+    }
+    let departed = if purpose.manages_tier(true) { changes.departed_groups.as_slice() } else { &[] };
+    let live = read_groups(context, departed).await?;
+    let groups: Vec<Group<'_>> = departed.iter().flat_map(Group::all_of).collect();
+    found.extend(intent::left_by_groups(&groups, &live));
+    Ok(found)
+}
+
+/// What stands in the infra groups of specs as they were.
+async fn read_groups(context: &Context, tiers: &[TierSpec]) -> Result<Vec<Live>, AwsError> {
+    let groups: Vec<Group<'_>> = tiers.iter().flat_map(Group::all_of).collect();
+    let sessions = Sessions::open(&groups, Access::Read, &context.calls).await?;
+    let requests = requests(&sessions, &groups, |scope, group| {
+        scope.infra_groups.get_or_insert_default().insert(group.scope());
+        scope.without.extend([Kind::TaskDefinition, Kind::Targets]);
+    });
+    let mut live = live::read(&requests).await?;
+    live.retain(|item| item.owner().is_some_and(|key| groups.iter().any(|group| group.is_at(&key.scope.without_tenant()))));
+    Ok(live)
+}
+
+/// What new tenants with a placement have in other accounts and Regions of their tier already: a tenant is not moved in
+/// place. Where that cannot be looked up, who onboards here need not be allowed to look there: a warning says so.
+async fn look_elsewhere(targets: &Targets<'_>, live: &[Live], calls: &Calls) -> (Vec<Live>, Vec<String>) {
+    let looks = targets.elsewhere(live).into_values().map(|Elsewhere { groups, tenants }| async move {
+        let look = async {
+            let sessions = Sessions::open(&groups, Access::Read, calls).await?;
+            let requests = requests(&sessions, &groups, |scope, group| {
+                scope.infra_groups.get_or_insert_default();
+                scope.without.extend(Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::Cluster | Kind::TargetGroup)));
+                if tenants.iter().all(|tenant| tenant.targets.is_none()) {
+                    // It would have a cluster.
+                    scope.without.insert(Kind::TargetGroup);
+                }
+                for tenant in tenants.iter().filter(|tenant| *tenant.tier == *group.tier.tier) {
+                    scope.tenants.get_or_insert_default().insert(group.scope().with_tenant(&tenant.tenant));
+                    take_tenant_names(scope, group, &tenant.tenant, port(tenant));
+                }
+            });
+            live::read(&requests).await
+        };
+        look.await.map_err(|error| {
+            let names: BTreeSet<&str> = tenants.iter().map(|tenant| tenant.tenant.as_str()).collect();
+            let names = names.into_iter().collect::<Vec<_>>().join(", ");
+            let place = groups.first().map(|group| group.place().to_string()).unwrap_or_default();
+            format!("whether {names} already lives in {place} could not be looked up: {error}")
+        })
+    });
+    let (mut homes, mut unseen) = (Vec::new(), Vec::new());
+    for look in join_all(looks).await {
+        match look {
+            Ok(found) => homes.extend(found),
+            Err(warning) => unseen.push(warning),
+        }
+    }
+    (homes, unseen)
+}
