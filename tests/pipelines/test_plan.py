@@ -123,6 +123,8 @@ def test_what_is_blocked_fails_the_job_and_is_not_kept(world: World) -> None:
     job = world.plan(pull_request, **{"max-tenants": "0"})
     assert not job.is_success and job.outputs["exit-code"] == "3"
     assert job.outputs["plan-file"] == "" and not world.hub.artifacts
+    # tierctl has not saved it, which is no error of its own.
+    assert "Not saved: it does more than its limits allow." in job.log and "cannot be read" not in job.said()
     assert "Blocked: more than is allowed" in bodies(world)[0] and "cannot be carried out" in bodies(world)[0]
     assert world.hub.statuses[pull_request.head][-1]["state"] == "failure"
 
