@@ -150,6 +150,20 @@ class World:
         run.inputs |= inputs
         return self._record(run.workflow("tierctl-plan.yml"), "workflow_dispatch", sha, Hub.REPOSITORY)
 
+    def queue(self, *pull_requests: PullRequest) -> Job:
+        """A merge queue asks for the checks of pull requests on top of main, all of them merged."""
+        self.repository.git("checkout", "-q", "-f", "--detach", "main")
+        for pull_request in pull_requests:
+            self.repository.git("merge", "-q", "--no-ff", "-m", f"Merge {pull_request.branch}", pull_request.branch)
+        sha = self.repository.git("rev-parse", "HEAD")
+        name = f"gh-readonly-queue/main/pr-{pull_requests[-1].number}-{sha}"
+        group = {"head_sha": sha, "head_ref": f"refs/heads/{name}", "base_ref": "refs/heads/main"}
+        event = {"action": "checks_requested", "merge_group": group}
+        run = self._run("tierctl-plan.yml", "merge_group", event, sha, ref_name=name)
+        job = self._record(run.workflow("tierctl-plan.yml"), "merge_group", sha, Hub.REPOSITORY)
+        self.repository.git("checkout", "-q", "-f", "main")
+        return job
+
     def _record(self, job: Job, event: str, head: str, repository: str) -> Job:
         self.hub.runs.append(
             {
