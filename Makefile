@@ -12,18 +12,23 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 .PHONY: demo sandbox test sample rules check bench converge least-privilege fuzz docs clean
 
 demo: $(VENV)/ready
-	@test -e $(TARGET)/debug/tierctl || echo "The first build compiles the AWS SDK: 5 minutes on two cores, later ones seconds."
+	@test -e $(TARGET)/debug/tierctl || echo "The first build compiles the AWS SDK: 9 to 11 minutes on two cores, later ones seconds."
 	$(CARGO) build
 	demo/run $(TARGET)/debug/tierctl
 
-# The emulated AWS until Ctrl-C, for specs of your own: `make sandbox PORT=5001` takes another port.
+# The emulated AWS until Ctrl-C, for specs of your own: `make sandbox PORT=5001` takes another port. It says when it
+# answers, which takes a few seconds.
 PORT ?= 5000
 sandbox: $(VENV)/ready
 	$(CARGO) build
-	@echo "In another terminal, in a folder of your own:"
-	@echo "  export AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox"
-	@echo "  export TIERCTL_API_TIME_SCALE=1000 PATH=$(abspath $(TARGET)/debug):\$$PATH"
-	PYTHONPATH=tests $(PYTHON) -m testbed --port $(PORT)
+	@folder=$$(mktemp -d) || exit; trap 'rm -rf "$$folder"' EXIT; trap 'exit 130' INT TERM; { \
+	    until [ -e "$$folder/port" ]; do [ -d "$$folder" ] || exit; sleep 0.2; done; \
+	    echo "Ready: an empty account 123456789012, until Ctrl-C. In another terminal, in a folder of your own:"; \
+	    echo "  export AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox"; \
+	    echo "  export TIERCTL_API_TIME_SCALE=1000 PATH=$(abspath $(TARGET)/debug):\$$PATH"; \
+	    echo "The time scale is for an emulated AWS alone: it speeds up the clock of AWS's request rates."; \
+	} & \
+	PYTHONPATH=tests $(PYTHON) -m testbed --port $(PORT) --port-file "$$folder/port"
 
 test: $(VENV)/ready
 	$(CARGO) test

@@ -21,9 +21,12 @@ NEXT = {
         "broken off."
     ),
     3: (
-        "Nothing failed; something has to be settled by you.\n\n"
-        "- `since the plan was made`: AWS is not as the plan found it, and **nothing was written**. Plan again, in a "
-        "new pull request or by running the plan workflow by hand, and have that reviewed.\n"
+        "Nothing failed; something has to be settled by you. The reason says what:\n\n"
+        "- `since the plan was made`: when this run began AWS was not as the plan found it, and **nothing was "
+        "written**. Plan again, in a new pull request or by running the plan workflow by hand, and have that "
+        "reviewed.\n"
+        "- `while the plan was carried out`: something moved after this run had begun. That one thing, and what needs "
+        "it, was left alone; what is done stays done. Plan again likewise: the new plan has what is left.\n"
         "- `has to accept`, or another wait: the rest is done. Have it settled, then run this job again: the same plan "
         "goes on.\n"
         "- More than `max-deletes` or `max-tenants` allows: nothing was written. Allow more, or do less at once."

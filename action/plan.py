@@ -45,14 +45,15 @@ def plan(root: Root, ci: Runner) -> int:
         arguments += ["--", *root.paths] if root.paths else []
         ended = program.run(arguments, root.folder, shown=("stderr",))
         code, page = ended.code, ended.stdout
-        if code in (0, 2, 3):
+        if code not in (0, 2, 3):
+            ci.error(ended.stderr.strip() or f"it ended with {code} and said nothing", "tierctl plan")
+        elif code != 3 or file.exists():
+            # One that does more than its limits allow has not been saved.
             try:
                 found = PlanFile.read(file)
             except Unreadable as error:
                 ci.error(str(error), "tierctl plan")
                 code = 1
-        else:
-            ci.error(ended.stderr.strip() or f"it ended with {code} and said nothing", "tierctl plan")
         if code not in (0, 2, 3):
             page = f"### tierctl plan: failed\n\n{fenced(ended.stderr)}\n{page}"
         if os.environ.get("GITLAB_CI"):

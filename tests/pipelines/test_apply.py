@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,54 @@ def test_what_moved_since_is_exit_code_3_and_says_what_to_do(world: World) -> No
     assert not job.is_success and job.outputs["exit-code"] == "3" and desired(world.bed) == 4
     assert "since the plan was made" in job.summary and "**nothing was written**" in job.summary
     assert "running the plan workflow by hand" in job.summary
+
+
+def test_what_moves_while_the_plan_is_carried_out_is_left_alone_and_what_is_done_stays_done(world: World) -> None:
+    pull_request = world.open({"tenants/acme": acme(image="registry.example.com/ad-server:2.0")})
+    assert world.plan(pull_request).is_success
+    world.approve(pull_request)
+    world.merge(pull_request)
+    before = world.writes()
+    held = {"effect": "hang-before", "action": "RegisterTaskDefinition", "alone": True}
+    world.bed.control(add_faults=[held])
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(world.apply)
+        try:
+            assert world.bed.is_held(60)
+            client(world.bed, "ecs").update_service(cluster="test-cell-1-ig-1-acme", service="acme", desiredCount=4)
+        finally:
+            world.bed.release()
+        job = run.result()
+    assert not job.is_success and job.outputs["exit-code"] == "3" and desired(world.bed) == 4
+    # The new revision is there, and the service has not got it.
+    assert world.writes() == before + 2 and "1 step done" in job.summary
+    assert "why:  while the plan was carried out: arn:aws:ecs:" in job.summary
+    assert "- `while the plan was carried out`: something moved after this run had begun." in job.summary
+    # The same plan does not go on: what is left is in a new one.
+    with world.writing_nothing():
+        again = world.apply()
+    assert again.outputs["exit-code"] == "3" and "blocked: since the plan was made: " in again.summary
+    plan = world.plan_by_hand()
+    assert world.apply_by_hand(str(world.run_number), plan.outputs["plan-sha256"]).is_success
+    assert desired(world.bed) == 1
+
+
+def test_a_plan_that_only_makes_things_makes_them_again_after_they_were_deleted(world: World) -> None:
+    """Which is why old jobs are not to be run again, as the document says."""
+    pull_request = world.open({"tenants/hooli": specs.service("hooli", desired=1)})
+    world.plan(pull_request)
+    world.approve(pull_request)
+    world.merge(pull_request)
+    assert world.apply().is_success
+    done = subprocess.run(
+        [world.binary, "offboard", "--yes", "hooli", "--tier", "test"],
+        cwd=world.repository.folder,
+        env=aws_environment(world.bed, world.home),
+        check=False,
+    )
+    assert done.returncode == 0
+    job = world.apply()
+    assert job.is_success and "5 steps done (5 created)" in job.summary
 
 
 def test_the_way_to_go_after_that(world: World) -> None:

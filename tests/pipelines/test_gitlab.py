@@ -254,7 +254,7 @@ def test_the_roles_of_the_document_may_do_what_they_have_to_and_no_more(project:
 
     for role, name in (("read", "plan"), ("write", "apply")):
         trust = (ROOT / "examples" / "gitlab" / "aws" / f"trust-{role}.json").read_text(encoding="utf-8")
-        iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust.replace("ACCOUNT", ACCOUNT))
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy(name))
     onboard = iam.create_policy(PolicyName="tierctl-onboard", PolicyDocument=policy("onboard"))["Policy"]["Arn"]
     iam.attach_role_policy(RoleName="write", PolicyArn=onboard)

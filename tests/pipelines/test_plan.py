@@ -123,6 +123,8 @@ def test_what_is_blocked_fails_the_job_and_is_not_kept(world: World) -> None:
     job = world.plan(pull_request, **{"max-tenants": "0"})
     assert not job.is_success and job.outputs["exit-code"] == "3"
     assert job.outputs["plan-file"] == "" and not world.hub.artifacts
+    # tierctl has not saved it, which is no error of its own.
+    assert "Not saved: it does more than its limits allow." in job.log and "cannot be read" not in job.said()
     assert "Blocked: more than is allowed" in bodies(world)[0] and "cannot be carried out" in bodies(world)[0]
     assert world.hub.statuses[pull_request.head][-1]["state"] == "failure"
 
@@ -206,6 +208,31 @@ def test_a_pull_request_from_a_fork_is_checked_and_not_planned(world: World) -> 
 def test_a_fork_with_a_mistake_in_its_specs_fails(world: World) -> None:
     job = world.plan(world.open({"tenants/acme": "tenant: acme\n"}, from_fork=True))
     assert not job.is_success and job.said()
+
+
+def test_a_merge_queue_checks_the_specs_without_aws(world: World) -> None:
+    """The plan was made on the pull request; what the queue waits for is the check of the same name."""
+    pull_request = world.open({"tenants/acme": acme(desired=2)})
+    assert world.plan(pull_request).is_success
+    statuses, asked = [dict(one) for one in world.hub.statuses[pull_request.head]], len(world.hub.asked)
+    world.bed.control(reset_counters=True)
+    job = world.queue(pull_request)
+    assert job.is_success and job.outputs["exit-code"] == "0" and job.used == ["actions/checkout"]
+    assert not world.bed.state()["calls"] and len(world.hub.asked) == asked
+    # Nothing was written over the plan: after the merge it is carried out.
+    assert world.hub.statuses == {pull_request.head: statuses}
+    world.approve(pull_request)
+    world.merge(pull_request)
+    assert world.apply().is_success
+
+
+def test_a_merge_queue_finds_what_pull_requests_are_wrong_in_together(world: World) -> None:
+    first = world.open({"tenants/hooli": specs.service("hooli", route={"path": ["/one"]})}, "first", 5)
+    second = world.open({"tenants/wonka": specs.service("wonka", route={"path": ["/one"]})}, "second", 6)
+    assert world.plan(second).is_success
+    assert world.queue(first).is_success and world.queue(second).is_success
+    job = world.queue(first, second)
+    assert not job.is_success and "/one" in job.said()
 
 
 def test_pull_request_target_is_refused(world: World) -> None:

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,18 +81,41 @@ class GitHubRun:
     uses: dict[str, Uses]
     #: Inputs of the action beside those that the workflow gives.
     inputs: dict[str, str]
+    #: Text of the workflows, by file name.
+    files: dict[str, str]
 
     def workflow(self, name: str, **inputs: str) -> Job:
-        """Runs the job of a workflow."""
-        jobs = yaml.safe_load((WORKFLOWS / name).read_text(encoding="utf-8"))["jobs"]
-        assert len(jobs) == 1
-        (job,) = jobs.values()
-        contexts = {"github": self.github, "vars": self.variables, "inputs": inputs}
-        if not expressions.holds(job.get("if"), contexts, False):
-            return Job(True, ran=False)
+        """Runs the one job of a workflow."""
+        (job,) = self.jobs(name, **inputs).values()
+        return job
+
+    def jobs(self, name: str, **inputs: str) -> dict[str, Job]:
+        """Runs the jobs of a workflow in their order, by the names that their checks have."""
+        jobs = yaml.safe_load(self.files[name])["jobs"]
+        needs: dict[str, dict[str, str]] = {}
+        contexts = {"github": self.github, "vars": self.variables, "inputs": inputs, "needs": needs}
+        done: dict[str, Job] = {}
+        for key, job in jobs.items():
+            failed = any(needs[other]["result"] != "success" for other in _listed(job.get("needs")))
+            matrix = (job.get("strategy") or {}).get("matrix") or {}
+            runs = []
+            for values in itertools.product(*matrix.values()):
+                own = contexts | {"matrix": dict(zip(matrix, values, strict=True))}
+                is_run = expressions.holds(job.get("if"), own, failed)
+                runs.append(self._job(job, own) if is_run else Job(True, ran=False))
+                done[f"{key} ({', '.join(values)})" if values else key] = runs[-1]
+            skipped = not any(run.ran for run in runs)
+            result = "skipped" if skipped else "success" if all(run.is_success for run in runs) else "failure"
+            needs[key] = {"result": result}
+        return done
+
+    def _job(self, job: dict[str, Any], contexts: dict[str, Any]) -> Job:
         done = Job(True)
         for step in job["steps"]:
             if not expressions.holds(step.get("if"), contexts, not done.is_success):
+                continue
+            if "run" in step:
+                done.is_success &= self._script({"name": step["run"]} | step, contexts, done)[0]
                 continue
             uses = step["uses"].partition("@")[0]
             given = {key: expressions.filled(value, contexts) for key, value in (step.get("with") or {}).items()}
@@ -126,14 +152,14 @@ class GitHubRun:
                 outputs: dict[str, str] = {}
                 done.used.append(name)
             else:
-                is_success, outputs = self._run(step, contexts, done)
+                assert step["shell"] == "bash"
+                is_success, outputs = self._script(step, contexts, done)
             steps[key] = {"outputs": outputs, "outcome": "success" if is_success else "failure"}
             done.is_success &= is_success or bool(step.get("continue-on-error"))
         done.outputs = {name: expressions.filled(one["value"], contexts) for name, one in action["outputs"].items()}
         return done
 
-    def _run(self, step: dict[str, Any], contexts: dict[str, Any], done: Job) -> tuple[bool, dict[str, str]]:
-        assert step["shell"] == "bash"
+    def _script(self, step: dict[str, Any], contexts: dict[str, Any], done: Job) -> tuple[bool, dict[str, str]]:
         names = ("output", "summary.md", "step.sh", "event.json")
         output, summary, script, event = (self.temp / name for name in names)
         output.write_text("")
@@ -163,6 +189,18 @@ class GitHubRun:
         written = output.read_text(encoding="utf-8")
         outputs = re.findall(r"^([\w-]+)<<(\S+)\n(.*?)\n\2$", written, re.MULTILINE | re.DOTALL)
         return code == 0, {name: value for name, _, value in outputs}
+
+
+def fits_schema(schema: str, *paths: Path) -> None:
+    """The file is what its reader takes, by one of the schemas that check-jsonschema brings."""
+    assert paths
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _listed(names: str | list[str] | None) -> list[str]:
+    return [names] if isinstance(names, str) else names or []
 
 
 def plain_environment(home: Path) -> dict[str, str]:

@@ -65,6 +65,8 @@ class World:
         self.repository.commit_to_main(copy.deepcopy(FIRST if first is None else first))
         self.run_number = 1000
         self.upload_works = True
+        #: Text of workflows that are not as the example has them, by file name.
+        self.workflows: dict[str, str] = {}
 
     def deny_reads(self) -> None:
         """Whatever is planned from here on fails, as with a role that may not read."""
@@ -107,8 +109,9 @@ class World:
     # --- what CI does
 
     def _run(self, workflow: str, event_name: str, event: dict[str, Any], sha: str, **github: str) -> GitHubRun:
-        (job,) = yaml.safe_load((WORKFLOWS / workflow).read_text(encoding="utf-8"))["jobs"].values()
-        self.hub.permissions = job["permissions"]
+        text = self.workflows.get(workflow) or (WORKFLOWS / workflow).read_text(encoding="utf-8")
+        # Of several jobs the first one has the token.
+        self.hub.permissions = next(iter(yaml.safe_load(text)["jobs"].values()))["permissions"]
         self.run_number += 1
         event = {"repository": {"default_branch": "main", "full_name": Hub.REPOSITORY}} | event
         context = {
@@ -127,7 +130,8 @@ class World:
         environment = aws_environment(self.bed, self.home) | {"GITHUB_API_URL": self.hub.url}
         variables = {"TIERCTL_READ_ROLE": "read", "TIERCTL_WRITE_ROLE": "write", "TIERCTL_REGION": REGION}
         uses: dict[str, Uses] = {"actions/upload-artifact": self._upload}
-        return GitHubRun(self.repository.folder, self.temp, environment, context, variables, uses, inputs)
+        files = {workflow: text}
+        return GitHubRun(self.repository.folder, self.temp, environment, context, variables, uses, inputs, files)
 
     def _upload(self, given: dict[str, str]) -> bool:
         if self.upload_works:
@@ -136,21 +140,45 @@ class World:
         return self.upload_works
 
     def plan(self, pull_request: PullRequest, **inputs: str) -> Job:
+        (job,) = self.checks(pull_request, **inputs).values()
+        return job
+
+    def checks(self, pull_request: PullRequest, **inputs: str) -> dict[str, Job]:
+        """What runs for a pull request, by the names of the checks."""
         name = "somebody/infra" if pull_request.from_fork else Hub.REPOSITORY
         number, head = pull_request.number, pull_request.head
         event = {"pull_request": {"number": number, "head": {"sha": head, "repo": {"full_name": name}}}}
         sha = self.repository.git("rev-parse", "HEAD")
         run = self._run("tierctl-plan.yml", "pull_request", event, sha, base_ref="main")
         run.inputs |= inputs
-        return self._record(run.workflow("tierctl-plan.yml"), "pull_request", head, name)
+        jobs = run.jobs("tierctl-plan.yml")
+        self._record(all(job.is_success for job in jobs.values()), "pull_request", head, name)
+        return jobs
 
     def plan_by_hand(self, **inputs: str) -> Job:
         sha = self.repository.git("rev-parse", "HEAD")
         run = self._run("tierctl-plan.yml", "workflow_dispatch", {}, sha)
         run.inputs |= inputs
-        return self._record(run.workflow("tierctl-plan.yml"), "workflow_dispatch", sha, Hub.REPOSITORY)
+        job = run.workflow("tierctl-plan.yml")
+        self._record(job.is_success, "workflow_dispatch", sha, Hub.REPOSITORY)
+        return job
 
-    def _record(self, job: Job, event: str, head: str, repository: str) -> Job:
+    def queue(self, *pull_requests: PullRequest) -> Job:
+        """A merge queue asks for the checks of pull requests on top of main, all of them merged."""
+        self.repository.git("checkout", "-q", "-f", "--detach", "main")
+        for pull_request in pull_requests:
+            self.repository.git("merge", "-q", "--no-ff", "-m", f"Merge {pull_request.branch}", pull_request.branch)
+        sha = self.repository.git("rev-parse", "HEAD")
+        name = f"gh-readonly-queue/main/pr-{pull_requests[-1].number}-{sha}"
+        group = {"head_sha": sha, "head_ref": f"refs/heads/{name}", "base_ref": "refs/heads/main"}
+        event = {"action": "checks_requested", "merge_group": group}
+        run = self._run("tierctl-plan.yml", "merge_group", event, sha, ref_name=name)
+        job = run.workflow("tierctl-plan.yml")
+        self._record(job.is_success, "merge_group", sha, Hub.REPOSITORY)
+        self.repository.git("checkout", "-q", "-f", "main")
+        return job
+
+    def _record(self, is_success: bool, event: str, head: str, repository: str) -> None:
         self.hub.runs.append(
             {
                 "id": self.run_number,
@@ -158,19 +186,22 @@ class World:
                 "event": event,
                 "head_sha": head,
                 "head_branch": "main" if event == "workflow_dispatch" else "change",
-                "conclusion": "success" if job.is_success else "failure",
+                "conclusion": "success" if is_success else "failure",
                 "head_repository": {"full_name": repository},
             }
         )
-        return job
 
     def apply(self, *commits: str, **inputs: str) -> Job:
         """The push to main that a merge is, with the commits that it brings."""
+        (job,) = self.applies(*commits, **inputs).values()
+        return job
+
+    def applies(self, *commits: str, **inputs: str) -> dict[str, Job]:
         sha = self.repository.git("rev-parse", "HEAD")
         event = {"ref": "refs/heads/main", "commits": [{"id": one} for one in commits or (sha,)]}
         run = self._run("tierctl-apply.yml", "push", event, sha)
         run.inputs |= inputs
-        return run.workflow("tierctl-apply.yml")
+        return run.jobs("tierctl-apply.yml")
 
     def apply_by_hand(self, run_id: str, sha256: str) -> Job:
         sha = self.repository.git("rev-parse", "HEAD")
