@@ -167,7 +167,8 @@ fn permissions_markdown() -> String {
          What IAM cannot narrow: most reads, since they know no resources; `ecs:DeregisterTaskDefinition`, which knows neither resources \
          nor tags; `elasticloadbalancing:SetRulePriorities`, which knows no tags. Which managed policies tasks get is up to the tier's spec: \
          who may apply it can give tasks any, unless a permissions boundary says otherwise.\n\n\
-         AWS's managed policy `ReadOnlyAccess` has all that `plan` needs.\n\n\
+         AWS's managed policy `ReadOnlyAccess` has all that `plan` needs and far more, the content of buckets among it. Do not \
+         give it to a role that pull requests can enter: `tierctl iam-policy --for plan` prints what is needed.\n\n\
          | action | plan | apply | onboard | offboard | destroy |\n|---|---|---|---|---|---|\n",
     );
     let needed: Vec<BTreeSet<&str>> = tasks.iter().map(|task| permissions::actions_of(*task)).collect();

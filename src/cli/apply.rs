@@ -11,7 +11,7 @@ use crate::plan::intent::{self, Purpose};
 /// longer has is removed; an infra group or cell marked `retired: true` is taken down. Tenants are left alone.
 ///
 /// With `--plan` what a saved plan says is carried out, of tiers and tenants alike, and nothing else. Where something is
-/// not as the plan found it, nothing is written.
+/// not as the plan found it when the run begins, nothing is written; what moves after that is left alone.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Files and folders of tier specs

@@ -32,13 +32,7 @@ pub async fn read(requests: &[Request]) -> Result<Vec<Live>, AwsError> {
 
 /// The same where one that fails, or takes longer than this, does not hold the others.
 pub async fn read_each(requests: &[Request], longest: Duration) -> (Vec<Live>, Lost) {
-    let read = requests.iter().map(|request| async move {
-        let read = timeout(longest, read_place(request)).await;
-        read.unwrap_or_else(|_| {
-            let message = format!("it was not read within {}", humantime::format_duration(longest));
-            Err(AwsError::new("the reading", request.reader.place(), Class::Unreachable, message))
-        })
-    });
+    let read = requests.iter().map(|request| async move { within(longest, request.reader.place(), read_place(request)).await });
     let (mut places, mut lost) = (Vec::new(), Lost::new());
     for (request, read) in requests.iter().zip(join_all(read).await) {
         match read {
@@ -47,6 +41,14 @@ pub async fn read_each(requests: &[Request], longest: Duration) -> (Vec<Live>, L
         }
     }
     (joined(places, requests), lost)
+}
+
+/// A part of reading a place, given up after this long.
+pub async fn within<T>(longest: Duration, place: &Place, part: impl Future<Output = Result<T, AwsError>>) -> Result<T, AwsError> {
+    timeout(longest, part).await.unwrap_or_else(|_| {
+        let message = format!("it did not answer within {}", humantime::format_duration(longest));
+        Err(AwsError::new("the reading", place, Class::Unreachable, message))
+    })
 }
 
 fn joined(places: Vec<(&Request, Vec<Live>)>, requests: &[Request]) -> Vec<Live> {
@@ -225,9 +227,10 @@ pub struct Lookup {
     pub vpcs: std::collections::BTreeSet<String>,
 }
 
-pub async fn look_up(lookups: &[Lookup]) -> (Facts, Lost) {
+pub async fn look_up(lookups: &[Lookup], longest: Duration) -> (Facts, Lost) {
     let (mut facts, mut lost) = (Facts::default(), Lost::new());
-    for (lookup, found) in lookups.iter().zip(join_all(lookups.iter().map(look_up_place)).await) {
+    let found = lookups.iter().map(|lookup| within(longest, lookup.reader.place(), look_up_place(lookup)));
+    for (lookup, found) in lookups.iter().zip(join_all(found).await) {
         match found {
             Ok(found) => {
                 facts.prefix_lists.extend(found.prefix_lists);

@@ -146,7 +146,7 @@ pub fn intend(
         }
         if purpose.manages_tenants() {
             let unread = unread.iter().filter(|unread| unread.tier == *subject.tier.tier).map(|unread| unread.cell.as_str());
-            let sight = Sight { meant: &meant, unread: unread.collect(), new_tenants: &subject.new_tenants, residents: &residents, live };
+            let sight = Sight { meant: &meant, unread: unread.collect(), residents: &residents, live };
             intended.tenants(subject, &estates, purpose, &sight, facts);
         }
         if purpose.prunes() {

@@ -141,8 +141,6 @@ pub struct Sight<'a> {
     pub meant: &'a BTreeSet<Scope>,
     /// Cells of these that could not be read.
     pub unread: BTreeSet<&'a str>,
-    /// Tenants that are known to live nowhere yet.
-    pub new_tenants: &'a BTreeSet<&'a str>,
     pub residents: &'a Residents,
     pub live: &'a [Live],
 }
@@ -218,18 +216,16 @@ fn unseen<'a>(groups: &[Group<'a>], tenant: &TenantSpec, sight: &Sight<'_>) -> O
     if !homes(groups, tenant, sight.residents).is_empty() || groups.iter().all(|group| sight.is_seen(group)) {
         return None;
     }
-    if sight.new_tenants.contains(tenant.tenant.as_str()) && named.is_some() {
+    // Where it is placed it belongs. It is looked for in the other cells by name, as far as that goes.
+    if named.is_some() {
         return None;
     }
-    let mut seen = groups.iter().filter(|group| sight.is_seen(group));
-    match (sight.unread.first(), named.or_else(|| seen.next())) {
+    match (sight.unread.first(), groups.iter().find(|group| sight.is_seen(group))) {
         (Some(cell), Some(group)) => {
             let reason =
                 format!("it may live in the cell {cell}, which could not be read: settle that first, so that it is not made twice");
             Some(Unseen::Unread(*group, reason))
         }
-        // Where it is placed it is looked for in the other cells by name.
-        _ if named.is_some() => None,
         _ => Some(Unseen::Perhaps),
     }
 }
@@ -422,8 +418,8 @@ cells:
         let tenants: Vec<&TenantSpec> = specs.tenants.iter().map(|tenant| &tenant.spec).collect();
         let placement = {
             let groups = Group::all_of(&specs.tiers[0].spec).map(|group| group.scope()).collect();
-            let (residents, new_tenants) = (Residents::of(live), BTreeSet::new());
-            let sight = Sight { meant: &groups, unread: BTreeSet::new(), new_tenants: &new_tenants, residents: &residents, live };
+            let residents = Residents::of(live);
+            let sight = Sight { meant: &groups, unread: BTreeSet::new(), residents: &residents, live };
             place(&specs.tiers[0].spec, &tenants, &sight, &Facts::default())
         };
         let placed = placement.placed.iter().map(|placed| {

@@ -7,6 +7,7 @@ mod attribution;
 mod bed;
 mod blast_radius;
 mod calls;
+mod cells;
 mod changed_since;
 mod drift;
 mod events;

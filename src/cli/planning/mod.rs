@@ -96,9 +96,9 @@ pub(super) async fn plan_with_moved(
 ) -> Result<Planned, Failure> {
     let calls = &context.calls;
     let mut targets = Targets::of(subjects, purpose);
-    let (sessions, lost) = Sessions::open_each(&targets.groups, access, calls).await;
+    let (sessions, lost) = Sessions::open_each(&targets.groups, access, calls, context.read_timeout).await;
     lost.into_iter().for_each(|(cells, error)| targets.lose(&cells, error));
-    let (facts, lost) = live::look_up(&targets.lookups(&sessions)).await;
+    let (facts, lost) = live::look_up(&targets.lookups(&sessions), context.read_timeout).await;
     lost.into_iter().for_each(|(cells, error)| targets.lose(&cells, error));
     let requests = targets.requests(&sessions, &facts);
     let (mut live, lost) = live::read_each(&requests, context.read_timeout).await;
@@ -177,7 +177,7 @@ pub(super) async fn plan_offboarding(
     access: Access,
 ) -> Result<Planned, Failure> {
     let groups: Vec<Group<'_>> = tiers.iter().flat_map(|tier| Group::all_of(tier)).collect();
-    let (sessions, mut lost) = Sessions::open_each(&groups, access, &context.calls).await;
+    let (sessions, mut lost) = Sessions::open_each(&groups, access, &context.calls, context.read_timeout).await;
     let homes = groups.iter().flat_map(|group| leavers.iter().map(|leaver| (leaver, group.scope().with_tenant(&leaver.tenant))));
     let wanted: BTreeSet<Scope> = homes.filter(|(leaver, scope)| leaver.is_at(scope)).map(|(_, scope)| scope).collect();
     let requests = requests(&sessions, &groups, |scope, group| {

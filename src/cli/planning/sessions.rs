@@ -1,11 +1,13 @@
 //! Sessions of a run, and the cells that it cannot get into.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures::future::join_all;
 
 use crate::aws::{Access, AwsError, Calls, Credentials, Reader, Session, Writer};
 use crate::estate::Group;
+use crate::live::{self, Lost};
 use crate::resources::model::Place;
 
 /// Tier and name of a cell.
@@ -25,7 +27,7 @@ pub(in crate::cli) struct Sessions {
 impl Sessions {
     /// Opens one session for each account, Region and role that the groups need, all at once.
     pub(super) async fn open(groups: &[Group<'_>], access: Access, calls: &Calls) -> Result<Self, AwsError> {
-        let (sessions, lost) = Self::open_each(groups, access, calls).await;
+        let (sessions, lost) = Self::open_each(groups, access, calls, Duration::MAX).await;
         match lost.into_iter().next() {
             Some((_, error)) => Err(error),
             None => Ok(sessions),
@@ -33,13 +35,16 @@ impl Sessions {
     }
 
     /// The same, with those that could not be opened and what they are for.
-    pub(super) async fn open_each(groups: &[Group<'_>], access: Access, calls: &Calls) -> (Self, Vec<(BTreeSet<Cell>, AwsError)>) {
+    pub(super) async fn open_each(groups: &[Group<'_>], access: Access, calls: &Calls, longest: Duration) -> (Self, Lost) {
         let mut wanted: BTreeMap<(Place, Credentials), BTreeSet<Cell>> = BTreeMap::new();
         for group in groups {
             wanted.entry((group.place(), credentials(*group, access))).or_default().insert(cell_of(*group));
         }
-        let opened = join_all(wanted.keys().map(|(place, credentials)| Session::open(place, credentials, access, calls))).await;
-        let (mut sessions, mut lost) = (Self::default(), Vec::new());
+        let opened = join_all(wanted.keys().map(|(place, credentials)| async move {
+            live::within(longest, place, Session::open(place, credentials, access, calls)).await
+        }))
+        .await;
+        let (mut sessions, mut lost) = (Self::default(), Lost::new());
         for (cells, session) in wanted.values().zip(opened) {
             match session {
                 Ok(session) => {

@@ -1,0 +1,179 @@
+//! Cells beside each other: one that cannot be read, one that is slow, and plans of single cells.
+
+use serde_json::{Value, json};
+
+use crate::bed::bed;
+use crate::calls::calls;
+use crate::project::{Project, Run};
+use crate::scenes::{all, blocked, cell, made_group, placed_tenant, quick, standing, tenant, tier};
+
+/// A tier with two cells in accounts of their own.
+fn two_cells(project: &Project) -> (String, String) {
+    let (first, second) = (bed().account(), bed().account());
+    quick(&first);
+    quick(&second);
+    let cells =
+        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
+    tier(project, "test", &cells, "");
+    (first, second)
+}
+
+fn faults(account: &str, faults: &Value) {
+    bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": faults }));
+}
+
+fn refuse_reads(account: &str) {
+    faults(
+        account,
+        &json!([{"effect": "error-before", "action": "DescribeVpcs", "times": 0, "code": "UnauthorizedOperation", "status": 403,
+            "message": "You are not authorized to perform this operation."}]),
+    );
+}
+
+fn without_run(run: &Run) -> Value {
+    let mut value = run.json();
+    value.as_object_mut().unwrap().remove("run");
+    value
+}
+
+#[test]
+fn a_cell_that_cannot_be_read_holds_no_other_and_is_never_no_changes() {
+    let project = Project::new();
+    let (first, second) = two_cells(&project);
+    placed_tenant(&project, "acme", "cell-1", "ig-1");
+    placed_tenant(&project, "globex", "cell-2", "ig-1");
+    refuse_reads(&second);
+    let plan = project.plan().ended(1);
+    let unread = plan.json()["unread"].clone();
+    assert_eq!((unread[0]["cell"].as_str(), unread.as_array().unwrap().len()), (Some("cell-2"), 1));
+    assert!(unread[0]["reason"].as_str().unwrap().contains("DescribeVpcs"), "{unread}");
+    assert!(plan.json()["changes"].as_array().unwrap().iter().all(|change| change["cell"] == "cell-1"));
+    project.run(&["plan", "--out", "reviewed.plan"]).ended(1).says("Not saved").says("Could not be read");
+
+    let applied = project.run(&["apply", "--yes", "tiers"]).ended(1);
+    applied.says("test / cell-2").says("not authorized");
+    assert_eq!(all(&standing(&first), "loadbalancers").len(), 1);
+    assert_eq!(bed().writes(&second), 0);
+    project.run(&["onboard", "--yes", "tenants"]).ended(1);
+    assert_eq!(all(&standing(&first), "services").len(), 1);
+    let nothing = project.run(&["plan", "--detailed-exitcode"]).ended(1);
+    nothing.says("Not complete").does_not_say("No changes");
+    let status = project.run(&["status"]).ended(1);
+    status.says("could not be read").says("acme");
+    project.run(&["plan", "--format", "markdown"]).ended(1).says("Not complete: a part could not be read");
+
+    // It may live where nobody could look, so that it is not made here.
+    tenant(&project, "initech");
+    let plan = project.run(&["onboard", "--yes", "--format", "json", "tenants"]).ended(1);
+    assert_eq!(plan.json()["blocked"][0]["name"], "initech");
+    assert_eq!(all(&standing(&first), "services").len(), 1);
+
+    faults(&second, &json!([]));
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+    // Who leaves is looked for in both.
+    refuse_reads(&second);
+    project.run(&["destroy", "--yes", "test"]).ended(1).says("DescribeVpcs");
+    faults(
+        &second,
+        &json!([{"effect": "error-before", "action": "DescribeClusters", "times": 0, "code": "AccessDeniedException", "status": 400}]),
+    );
+    project.run(&["offboard", "--yes", "acme", "globex"]).ended(1).says("cell-2");
+    assert_eq!((all(&standing(&first), "clusters").len(), all(&standing(&second), "clusters").len()), (1, 1));
+}
+
+#[test]
+fn a_cell_that_does_not_answer_is_left_out_after_a_while() {
+    let project = Project::new();
+    let (first, second) = two_cells(&project);
+    faults(&second, &json!([{"effect": "hang-before", "action": "DescribeVpcs"}]));
+    let plan = project.run(&["plan", "--read-timeout", "3s", "--format", "json"]).ended(1);
+    plan.says("it did not answer within 3s");
+    let changes = project.run(&["plan", "--read-timeout", "1s", "--format", "json"]).ended(1).json()["changes"].clone();
+    assert!(
+        !changes.as_array().unwrap().is_empty() && changes.as_array().unwrap().iter().all(|change| change["account"] == first.as_str())
+    );
+    bed().post(&format!("/testbed/accounts/{second}/release"), &json!({}));
+}
+
+#[test]
+fn plans_of_cells_are_joined_into_the_plan_of_all() {
+    let project = Project::new();
+    let (first, second) = two_cells(&project);
+    placed_tenant(&project, "acme", "cell-1", "ig-1");
+    placed_tenant(&project, "globex", "cell-2", "ig-1");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    // One lives in the second cell, and its spec does not say so any more.
+    tenant(&project, "globex");
+    project.edit("tenants/test/globex.yaml", "app:1.0", "app:2.0");
+    placed_tenant(&project, "hooli", "cell-1", "ig-1");
+    project.edit("tiers/test.yaml", "region: us-east-1\n", "region: us-east-1\nmonitoring: {log_retention_days: 30}\n");
+    // And something of each account has no spec.
+    for account in [&first, &second] {
+        bed().boto(
+            account,
+            r#"aws("ec2").create_vpc(CidrBlock="10.99.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": [
+                {"Key": f"tierctl:{key}", "Value": value} for key, value in
+                {"tier": "gone", "cell": "c", "infra-group": "g", "resource": "vpc"}.items()]}])"#,
+        );
+    }
+    let cells = project.run(&["cells", "--format", "json"]).ended(0).json();
+    let names: Vec<&str> = cells["cells"].as_array().unwrap().iter().map(|cell| cell["cell"].as_str().unwrap()).collect();
+    assert_eq!((names.as_slice(), cells["cells"][0]["placed_tenants"].as_u64()), (["cell-1", "cell-2"].as_slice(), Some(2)));
+    for name in &names {
+        let shard = project.run(&["plan", "--cell", name, "--format", "json"]).ended(0);
+        let others = shard.json()["changes"].as_array().unwrap().iter().filter(|change| change["cell"] != *name).count();
+        assert_eq!(others, 0, "{}", shard.stdout);
+        project.write(&format!("{name}.json"), &shard.stdout);
+    }
+    let whole = project.plan().ended(0);
+    let merged = project.run(&["report", "merge", "cell-2.json", "cell-1.json", "--format", "json"]).ended(0);
+    assert_eq!(without_run(&merged), without_run(&whole));
+    assert!(calls(&merged) >= calls(&whole), "what is asked in each is counted");
+    project
+        .run(&["report", "merge", "cell-1.json", "cell-2.json", "--detailed-exitcode"])
+        .ended(2)
+        .says("app:1.0 -> registry.example.com/app:2.0");
+    let markdown = project.run(&["report", "merge", "cell-1.json", "cell-2.json", "--format", "markdown"]).ended(0);
+    assert!(markdown.stdout.starts_with("### tierctl plan: Can be carried out"), "{}", markdown.stdout);
+    project.run(&["report", "merge", "cell-1.json", "cell-2.json", "--max-tenants", "1"]).ended(3).says("--max-tenants allows 1");
+
+    // Not twice, and nothing else than plans.
+    project.run(&["report", "merge", "cell-1.json", "cell-1.json"]).ended(1).says("the cell cell-1 of test is in several of these plans");
+    project.write("other.json", "{\"planned_values\": {}}");
+    project.run(&["report", "merge", "other.json"]).ended(1).says("is not what `tierctl plan --format json` prints");
+    project.write("newer.json", &whole.stdout.replacen("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\"", 1));
+    project.run(&["report", "merge", "newer.json"]).ended(1).says("has version 2.0 of the format");
+    project.run(&["report", "merge", "none.json"]).ended(1).says("none.json cannot be read");
+    project.run(&["plan", "--cell", "cell-3"]).ended(1).says("no tier has a cell cell-3 (there are: cell-1, cell-2)");
+}
+
+#[test]
+fn a_tenant_that_lives_in_no_cell_is_in_no_plan_of_a_cell_and_is_named() {
+    let project = Project::new();
+    let (first, second) = two_cells(&project);
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    tenant(&project, "acme");
+    for name in ["cell-1", "cell-2"] {
+        let shard = project.run(&["plan", "--cell", name, "--format", "json"]).ended(0);
+        assert_eq!((shard.counts(), &shard.json()["elsewhere"]), ([0; 5], &json!([{"tier": "test", "tenant": "acme"}])));
+        project.write(&format!("{name}.json"), &shard.stdout);
+    }
+    project.run(&["report", "merge", "cell-1.json", "cell-2.json"]).ended(3).says("acme of test");
+    // Placed in one, and living in the other: nobody makes it a second time.
+    placed_tenant(&project, "acme", "cell-2", "ig-1");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    placed_tenant(&project, "acme", "cell-1", "ig-1");
+    let shard = project.run(&["plan", "--cell", "cell-1", "--format", "json"]).ended(3);
+    assert_eq!(blocked(&shard), ["tenant acme"]);
+
+    // A plan of one cell is carried out there.
+    project.edit("tiers/test.yaml", "region: us-east-1\n", "region: us-east-1\nmonitoring: {log_retention_days: 30}\n");
+    let writes = (bed().writes(&first), bed().writes(&second));
+    project.run(&["plan", "tiers", "--cell", "cell-2", "--out", "cell.plan"]).ended(0);
+    project.run(&["apply", "--yes", "--plan", "cell.plan"]).ended(0);
+    assert_eq!(bed().writes(&first), writes.0);
+    assert!(bed().writes(&second) > writes.1);
+}
