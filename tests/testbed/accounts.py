@@ -70,6 +70,8 @@ class Account:
     seed: int = 0
     buckets: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
     started: float = field(default_factory=now)
+    #: Told of what happened later on, see `after`.
+    watchers: dict[str, Callable[[], object]] = field(default_factory=dict)
     _memory: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
     _drawn: Counter[str] = field(default_factory=Counter)
     _timers: dict[asyncio.TimerHandle, Callable[[], object]] = field(default_factory=dict)
@@ -106,6 +108,8 @@ class Account:
             self._timers.pop(handle, None)
             try:
                 then()
+                for watcher in self.watchers.values():
+                    watcher()
             except Exception:
                 self.crashes.append(f"{then!r}\n{traceback.format_exc()}")
 

@@ -44,6 +44,7 @@ def load_hooks() -> None:
         roles,
         security_groups,
         services,
+        tagging,
         target_groups,
         task_definitions,
         tokens,

@@ -22,11 +22,13 @@ from .wire import Incoming
 #: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 #: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html
 #: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/CommonErrors.html
+#: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/CommonErrors.html
 REFUSALS = {
     "application-autoscaling": ("AccessDeniedException", 400),
     "ec2": ("UnauthorizedOperation", 403),
     "ecs": ("AccessDeniedException", 400),
     "logs": ("AccessDeniedException", 400),
+    "tagging": ("AccessDeniedException", 400),
 }
 #: Always allowed, even against a statement that denies it.
 #: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
@@ -47,9 +49,9 @@ def authorize(account: Account, incoming: Incoming, logged: Logged) -> Refusal |
         logged.principal, logged.authorized = principal.arn, []
         if incoming.name in NEVER_ASKED:
             return None
-        if incoming.name not in actions():
-            raise NotInReference(f"action_reference.json lacks {incoming.name}")
         request = Request(account.id, incoming.region, incoming.service, incoming.action, incoming.parameters())
+        if request.name not in actions():
+            raise NotInReference(f"action_reference.json lacks {request.name}")
         for one in asked(request):
             message = _refused(principal, one, incoming, logged)
             if message and one.instead and not _refused(principal, one.instead, incoming, logged):
@@ -100,7 +102,7 @@ def _refused(principal: Principal, one: Asked, incoming: Incoming, logged: Logge
     else:
         return None
     called = one.resource.called or one.resource.arn
-    where = "" if called == "*" and one.action.startswith(("ec2:", "elasticloadbalancing:")) \
+    where = "" if called == "*" and one.action.startswith(("ec2:", "elasticloadbalancing:", "tag:")) \
         else f" on resource: {called}"
     return f"User: {principal.arn} is not authorized to perform: {one.action}{where} {reason}"
 

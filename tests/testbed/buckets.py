@@ -5,6 +5,7 @@ EC2 has a bucket for each action; ELB and ECS share buckets between actions. IAM
 https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
 https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/api-throttling.html
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
+https://docs.aws.amazon.com/tag-editor/latest/userguide/reference.html
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ RATES: dict[str, tuple[float, float]] = {
     "ecs task write": (100, 20),
     "ecs tags": (20, 10),
     "sts": (600, 600),
+    "tagging get resources": (15, 15),
 }
 
 ERRORS = {
@@ -48,6 +50,7 @@ ERRORS = {
     "elasticloadbalancing": ("Throttling", "Rate exceeded", 400),
     "ecs": ("ThrottlingException", "Rate exceeded", 400),
     "sts": ("Throttling", "Rate exceeded", 400),
+    "tagging": ("ThrottledException", "Rate exceeded", 400),
 }
 
 ENDPOINT_WRITES = frozenset({"CreateVpcEndpoint", "ModifyVpcEndpoint", "DeleteVpcEndpoints"})
@@ -91,6 +94,8 @@ def categories(incoming: Incoming) -> list[tuple[str, str]]:
         return [(f"ecs cluster {kind}", "")]
     if incoming.service == "sts":
         return [("sts", "")]
+    if incoming.name == "tagging:GetResources":
+        return [("tagging get resources", "")]
     return []
 
 

@@ -22,7 +22,7 @@ class AwsError(ServiceException):
 Answer = tuple[int, dict[str, str], bytes]
 
 #: Services that speak JSON; the others speak XML.
-JSON_SERVICES = frozenset({"ecs", "logs", "application-autoscaling"})
+JSON_SERVICES = frozenset({"ecs", "logs", "application-autoscaling", "tagging"})
 REQUEST_ID = "7a62c49f-347e-4fc4-9331-6e8eEXAMPLE"
 
 

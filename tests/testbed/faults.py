@@ -83,12 +83,14 @@ class Fault:
 
 #: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 #: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html
+#: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html#API_GetResources_Errors
 SERVER_ERRORS = {
     "ec2": ("Unavailable", 503),
     "ecs": ("ServerException", 500),
     "elasticloadbalancing": ("ServiceUnavailable", 503),
     "iam": ("ServiceFailure", 500),
     "logs": ("ServiceUnavailableException", 500),
+    "tagging": ("InternalServiceException", 500),
 }
 
 

@@ -9,6 +9,7 @@ import asyncio
 import io
 import sys
 import traceback
+from contextlib import nullcontext
 from typing import Any
 
 from aiohttp import web
@@ -22,6 +23,7 @@ from .errors import Answer, wire_error
 from .faults import Fault, Hung, fault_for
 from .hooks import response_classes
 from .identities import account_of, expired, expired_error
+from .tagging import noting
 from .wire import Incoming, identify
 
 #: What aiohttp sets itself.
@@ -153,10 +155,11 @@ class Front:
         if kind and b"Version=2012-06-01" in body:
             kind = None  # the classic load balancers sign with the same name
         try:
-            if kind is None:
-                return self._through_wsgi(environ)
-            moto_request = self._request_class(environ)
-            status, headers, text = kind.dispatch(moto_request, moto_request.raw_url, dict(moto_request.headers))
+            with noting(account, incoming) if account and incoming and incoming.is_write else nullcontext():
+                if kind is None:
+                    return self._through_wsgi(environ)
+                moto_request = self._request_class(environ)
+                status, headers, text = kind.dispatch(moto_request, moto_request.raw_url, dict(moto_request.headers))
             return int(status), headers, text.encode() if isinstance(text, str) else text
         except Exception as error:
             if account:

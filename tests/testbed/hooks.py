@@ -90,6 +90,7 @@ def response_classes() -> dict[str, type[BaseResponse]]:
     from moto.elbv2.responses import ELBV2Response
     from moto.iam.responses import IamResponse
     from moto.logs.responses import LogsResponse
+    from moto.resourcegroupstaggingapi.responses import ResourceGroupsTaggingAPIResponse
     from moto.sts.responses import TokenResponse
 
     return {
@@ -100,6 +101,7 @@ def response_classes() -> dict[str, type[BaseResponse]]:
         "iam": IamResponse,
         "logs": LogsResponse,
         "sts": TokenResponse,
+        "tagging": ResourceGroupsTaggingAPIResponse,
     }
 
 

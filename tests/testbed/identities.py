@@ -66,6 +66,7 @@ EXPIRED = {
     "ec2": ("RequestExpired", "Request has expired.", 400),
     "ecs": ("ExpiredTokenException", "The security token included in the request is expired", 400),
     "logs": ("ExpiredTokenException", "The security token included in the request is expired", 400),
+    "tagging": ("ExpiredTokenException", "The security token included in the request is expired", 400),
 }
 
 

@@ -26,6 +26,7 @@ DOCUMENTS: dict[tuple[str, str], dict[str, Any]] = {
         "application-autoscaling:Describe*", "ec2:Describe*", "ecs:Describe*", "ecs:List*",
         "elasticloadbalancing:Describe*", "iam:Get*", "iam:List*", "logs:Describe*", "logs:Get*",
         "logs:ListTagsForResource", "logs:ListTagsLogGroup", "s3:Get*", "s3:List*", "sts:GetCallerIdentity",
+        "tag:Get*",
     ),
     ("/job-function/", "ViewOnlyAccess"): _allow("ec2:Describe*", "ecs:List*", "iam:List*"),
     ("/", "SecurityAudit"): _allow("ec2:Describe*", "iam:Get*", "iam:List*"),

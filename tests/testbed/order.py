@@ -15,7 +15,7 @@ SETS = frozenset({
     "AssociatedRoles", "AttachedManagedPolicies", "AttachedPolicies", "Attributes", "AvailabilityZones",
     "Groups", "InternetGateways", "IpPermissions", "IpPermissionsEgress", "IpRanges", "Listeners", "LoadBalancers",
     "NatGateways", "NetworkInterfaceIds", "NetworkInterfaces", "PolicyNames", "PrefixListIds", "PrefixLists",
-    "RolePolicyList", "Roles", "RouteTableIds", "RouteTables", "Routes", "SecurityGroupRules",
+    "ResourceTagMappingList", "RolePolicyList", "Roles", "RouteTableIds", "RouteTables", "Routes", "SecurityGroupRules",
     "SecurityGroups", "SubnetIds", "Subnets", "TagList", "Tags", "TargetGroups", "TargetHealthDescriptions",
     "UserIdGroupPairs", "VpcEndpointConnections", "VpcEndpoints", "Vpcs",
     "capacityProviders", "clusterArns", "environment", "requiresAttributes", "secrets", "securityGroups",
@@ -27,6 +27,7 @@ SETS = frozenset({
 NAMES = (
     "VpcEndpointId", "NetworkInterfaceId", "NatGatewayId", "InternetGatewayId", "RouteTableId", "SubnetId",
     "SecurityGroupRuleId", "GroupId", "VpcId", "LoadBalancerArn", "TargetGroupArn", "ListenerArn", "RoleId",
+    "ResourceARN",
     "Key", "key", "name",
 )
 
@@ -78,4 +79,6 @@ MIXED = {
 
 for _service, _actions in MIXED.items():
     rule("order", _service, *_actions, layer=Layer.NORMAL)(_mix)
+#: Page by page: all that an account has is much.
+rule("order", "tagging", "GetResources", layer=Layer.TOKEN)(_mix)
 

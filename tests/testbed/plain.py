@@ -32,7 +32,7 @@ class PlainResult(ActionResult):
 
     def execute_result(self, context: ActionContext) -> Any:
         operation, service = context.operation_model, context.service_model
-        if service.protocol == "json":
+        if "json" in service.metadata.get("protocols", [service.protocol]):
             kind = f"application/x-amz-json-{service.metadata['jsonVersion']}"
             return 200, {"Content-Type": kind}, json.dumps(self.result, default=_epoch)
         namespace = operation.metadata.get("xmlNamespace", "")

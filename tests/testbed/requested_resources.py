@@ -18,6 +18,8 @@ from .principals import tags_of
 Sent = dict[str, Any]
 Values = dict[str, list[str] | None]
 
+#: Services that policies call by another name than the one that they sign with.
+PREFIXES = {"tagging": "tag"}
 #: The id of a thing that the request makes: nobody knows it yet.
 NEW = "*"
 
@@ -67,7 +69,8 @@ class Request:
 
     @property
     def name(self) -> str:
-        return f"{self.service}:{self.action}"
+        """The action as policies name it."""
+        return f"{PREFIXES.get(self.service, self.service)}:{self.action}"
 
     @property
     def ec2(self) -> Any:

@@ -59,6 +59,8 @@ class Settings:
     latency: float = 0.0
     # On demand.
     read_lag: float = 0.0
+    tagging_lag: float = 0.0
+    tagging_token: float = 900.0
     role_delay: float = 0.0
     session_seconds: float = 0.0
     throttling: bool = False

@@ -647,6 +647,7 @@ def test_managed_policies_to_read(aws: Aws, limited: Limited) -> None:
     limited.logs.describe_log_groups()
     limited.iam.get_account_authorization_details()
     limited.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
+    limited.resourcegroupstaggingapi.get_resources()
     refused("UnauthorizedOperation", limited.ec2.create_vpc, CidrBlock="10.0.0.0/16")
 
 
@@ -661,6 +662,7 @@ def test_every_action_of_the_table_is_decided(aws: Aws, limited: Limited) -> Non
     _containers(limited)
     _identities(limited)
     _logs(limited)
+    limited.resourcegroupstaggingapi.get_resources()
     requests = [one for one in aws.ask("requests")["requests"] if "authorized" in one]
     checked = {pair["action"] for one in requests for pair in one["authorized"]}
     assert sorted(set(actions()) - checked) == [
