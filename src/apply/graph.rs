@@ -76,6 +76,12 @@ enum Source {
 }
 
 impl Graph {
+    #[cfg(test)]
+    pub(super) fn of(nodes: Vec<Node>, needs: Vec<BTreeSet<usize>>) -> Self {
+        let sources = vec![Source::Wait(0); nodes.len()];
+        Self { nodes, needs, sources, known: BTreeMap::new(), leaving: BTreeMap::new(), awaited: BTreeSet::new() }
+    }
+
     /// Without `wait` nothing is waited for but what has to work before something else is made or deleted.
     pub(super) fn new(plan: &Plan, wait: bool) -> Self {
         let mut graph = Self {

@@ -6,10 +6,11 @@ mod graph;
 #[cfg(test)]
 #[expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
 mod properties;
+mod schedule;
 mod step;
 mod turn;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::resources::Kind;
 use crate::resources::model::{Key, Live, Place, Scope};
 use graph::Graph;
 pub use graph::{Node, Verb};
+pub use schedule::Rollout;
+use schedule::Schedule;
 use step::Ended;
 
 /// Steps of a kind and place between their look and their write: so few that the last of them writes within seconds at the
@@ -39,6 +42,8 @@ pub struct Options {
     pub timeout: Duration,
     /// Whether to wait until things do their work.
     pub wait: bool,
+    /// How tenants go one after another.
+    pub rollout: Rollout,
     /// Where it is a saved plan: then each thing has to be as the plan found it when its turn comes, and not just ours.
     pub saved: Option<Saved>,
 }
@@ -90,6 +95,12 @@ pub enum Event {
     /// The run was to stop before the step had written anything.
     NotBegun {
         node: Node,
+    },
+    /// The next tenants begin: the number of the wave, counted from 1, of how many, and how many tenants it has.
+    Wave {
+        number: usize,
+        waves: usize,
+        tenants: usize,
     },
     /// No more steps are started, and those that have written finish.
     Interrupted,
@@ -178,19 +189,25 @@ pub async fn run(
         looks: Mutex::default(),
     });
     let mut outcome = Outcome::default();
-    let mut left: BTreeSet<usize> = (0..graph.nodes.len()).collect();
-    let mut done: BTreeSet<usize> = BTreeSet::new();
+    let mut schedule = Schedule::new(&graph, options.rollout);
     let mut lost: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut given_up: Vec<usize> = Vec::new();
     let mut running: JoinSet<(usize, Node, Ended)> = JoinSet::new();
     let mut started: BTreeMap<tokio::task::Id, usize> = BTreeMap::new();
     let (made_sender, mut made) = mpsc::unbounded_channel::<usize>();
     let mut is_told = false;
+    let tell_wave = |schedule: &Schedule, wave: usize| {
+        if schedule.waves() > 1 {
+            shared.send(Event::Wave { number: wave + 1, waves: schedule.waves(), tenants: schedule.size_of(wave) });
+        }
+    };
+    tell_wave(&schedule, 0);
     loop {
         if !interrupt.stop.is_cancelled() {
-            let ready: Vec<usize> =
-                left.iter().copied().filter(|index| graph.needs[*index].iter().all(|need| done.contains(need))).collect();
-            for index in ready {
-                left.remove(&index);
+            while let Some(wave) = schedule.advance() {
+                tell_wave(&schedule, wave);
+            }
+            for index in schedule.take_ready() {
                 let (shared, work, made) = (shared.clone(), graph.work(plan, index), made_sender.clone());
                 let task = running.spawn(async move {
                     let node = work.node.clone();
@@ -214,9 +231,7 @@ pub async fn run(
                 shared.send(Event::Interrupted);
             }
             // Made, and still on its way to being ready: what needs only that it exists can start.
-            Some(index) = made.recv() => {
-                done.insert(index);
-            }
+            Some(index) = made.recv() => schedule.make(index),
             next = running.join_next_with_id() => {
                 let (index, node, ended) = match next {
                     None => break,
@@ -232,25 +247,26 @@ pub async fn run(
                 };
                 match ended {
                     Ended::Done => {
-                        done.insert(index);
+                        schedule.finish(index);
                         outcome.done.push(node);
                     }
-                    Ended::NotBegun => {
-                        left.insert(index);
-                    }
+                    Ended::NotBegun => schedule.put_back(index),
                     Ended::Held(reason, remedy) => {
                         outcome.held.push(Undone { node, reason, remedy });
-                        lose(&graph, index, &done, &mut left, &mut lost);
+                        lost.extend(schedule.fail(index).into_iter().map(|other| (other, index)));
                     }
                     Ended::Failed(reason, remedy) => {
                         outcome.failed.push(Undone { node, reason, remedy });
-                        lose(&graph, index, &done, &mut left, &mut lost);
+                        lost.extend(schedule.fail(index).into_iter().map(|other| (other, index)));
                     }
+                }
+                if schedule.exceeded().is_some() {
+                    given_up.extend(schedule.give_up_unbegun());
                 }
             }
         }
     }
-    outcome.interrupted = interrupt.stop.is_cancelled() && !left.is_empty() || interrupt.kill.is_cancelled();
+    outcome.interrupted = interrupt.stop.is_cancelled() && !schedule.is_done() || interrupt.kill.is_cancelled();
     // Only a second Ctrl-C leaves any.
     for index in started.into_values() {
         let reason = "stopped while it ran: whether it took effect is unknown".to_string();
@@ -260,25 +276,13 @@ pub async fn run(
         let reason = format!("needs {}", graph.nodes[cause]);
         outcome.not_started.push(Undone { node: graph.nodes[index].clone(), reason, remedy: String::new() });
     }
-    for index in left {
+    let reason = schedule.exceeded().unwrap_or_default();
+    for index in given_up {
+        let remedy = "see to those that failed, and run the same command again".to_string();
+        outcome.not_started.push(Undone { node: graph.nodes[index].clone(), reason: reason.clone(), remedy });
+    }
+    for index in schedule.left() {
         outcome.not_started.push(Undone { node: graph.nodes[index].clone(), reason: "interrupted".into(), remedy: String::new() });
     }
     outcome
-}
-
-/// Takes out everything that depends on a step that did not get done.
-fn lose(graph: &Graph, index: usize, done: &BTreeSet<usize>, left: &mut BTreeSet<usize>, lost: &mut BTreeMap<usize, usize>) {
-    if done.contains(&index) {
-        // It exists, which is all that its dependents ask for.
-        return;
-    }
-    let mut causes = vec![index];
-    while let Some(cause) = causes.pop() {
-        let dependents: Vec<usize> = left.iter().copied().filter(|other| graph.needs[*other].contains(&cause)).collect();
-        for dependent in dependents {
-            left.remove(&dependent);
-            lost.insert(dependent, index);
-            causes.push(dependent);
-        }
-    }
 }

@@ -14,4 +14,5 @@ mod session;
 pub use calls::{CallCount, Calls, polling};
 pub use error::{AwsError, Class, Doing};
 pub use pace::{Requester, on_behalf_of};
+pub use rates::{Bottleneck, bottleneck};
 pub use session::{Access, Credentials, Reader, Session, Writer};

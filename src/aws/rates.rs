@@ -3,7 +3,10 @@
 //!
 //! IAM, CloudWatch Logs and Application Auto Scaling publish none: their requests are not paced.
 
+use std::collections::BTreeMap;
+
 use super::calls::is_read;
+use crate::resources::model::Place;
 
 /// A published bucket. Two actions with the same name here draw on the same one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +34,33 @@ pub(super) fn of<'a>(service: &str, action: &'a str) -> Vec<Rate<'a>> {
         "sts" => vec![rate("STS requests", 600.0, 600.0)],
         _ => Vec::new(),
     }
+}
+
+/// What takes longest of some requests at a share of these rates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bottleneck {
+    pub place: Place,
+    /// What draws on the bucket, as "ECS task definition change".
+    pub what: String,
+    pub requests: u64,
+    pub seconds: f64,
+}
+
+/// The bucket that fills slowest for these requests, each a place and an action as IAM names it; nothing where all of them
+/// go at once.
+pub fn bottleneck<'p>(requests: impl IntoIterator<Item = (&'p Place, &'static str)>, share: f64) -> Option<Bottleneck> {
+    let mut numbers: BTreeMap<(&Place, &str), (u64, Rate<'_>)> = BTreeMap::new();
+    for (place, action) in requests {
+        let Some((service, action)) = action.split_once(':') else { continue };
+        for rate in of(service, action) {
+            numbers.entry((place, rate.name)).or_insert((0, rate)).0 += 1;
+        }
+    }
+    let times = numbers.into_iter().map(|((place, name), (requests, rate))| {
+        let queued = (requests as f64 - (rate.burst * share).floor()).max(0.0);
+        Bottleneck { place: place.clone(), what: name.to_string(), requests, seconds: queued / (rate.refill * share) }
+    });
+    times.filter(|bottleneck| bottleneck.seconds > 0.0).max_by(|a, b| a.seconds.total_cmp(&b.seconds))
 }
 
 /// Every action has a bucket of its own. Two reads have smaller ones if they ask for everything at once, without a filter
@@ -79,6 +109,19 @@ mod tests {
 
     fn names<'a>(service: &str, action: &'a str) -> Vec<&'a str> {
         of(service, action).into_iter().map(|rate| rate.name).collect()
+    }
+
+    #[test]
+    fn the_slowest_bucket_says_how_long_it_takes() {
+        let place = |account: &str| Place { account: account.into(), region: "us-east-1".into() };
+        let (one, other) = (place("111111111111"), place("222222222222"));
+        let registers = |place, number| std::iter::repeat_n((place, "ecs:RegisterTaskDefinition"), number);
+        // AWS's own example: 20 at once, then one a second.
+        let slowest = bottleneck(registers(&one, 50), 1.0).map(|slowest| (slowest.requests, slowest.seconds));
+        assert_eq!(slowest, Some((50, 30.0)));
+        assert_eq!(bottleneck(registers(&one, 20), 1.0), None);
+        let slowest = bottleneck(registers(&one, 30).chain(registers(&other, 25)), 0.5).map(|slowest| (slowest.place, slowest.seconds));
+        assert_eq!(slowest, Some((one, 40.0)), "accounts work beside each other");
     }
 
     #[test]

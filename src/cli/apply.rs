@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::failure::{Exit, Failure};
-use super::{Context, WriteOptions, plan_file, planning, write};
+use super::{Context, RolloutOptions, WriteOptions, plan_file, planning, write};
 use crate::aws::Access;
 use crate::plan::intent::{self, Purpose};
 
@@ -24,6 +24,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "HEX", requires = "plan", conflicts_with = "paths", value_parser = sha256)]
     plan_sha256: Option<String>,
     #[command(flatten)]
+    rollout: RolloutOptions,
+    #[command(flatten)]
     options: WriteOptions,
 }
 
@@ -31,7 +33,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     if let Some(file) = &arguments.plan {
         let saved = plan_file::read(&context.current_folder.join(file), arguments.plan_sha256.as_deref())?;
         let planning = async || planning::plan_saved(context, &saved.plan, &saved.id, Access::Write).await;
-        return write::carry_out(context, planning, &arguments.options).await;
+        return write::carry_out(context, planning, &arguments.options, arguments.rollout.rollout()).await;
     }
     let specs = context.specs(&arguments.paths, false)?;
     let subjects: Vec<_> = intent::subjects(&specs).into_iter().filter(|subject| subject.given).collect();
@@ -39,7 +41,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         return Err(Failure::usage("no tier spec was named, and `apply` makes tiers", "name one; `tierctl onboard` makes tenants"));
     }
     let planning = async || planning::plan(context, &subjects, Purpose::Apply, Access::Write).await;
-    write::carry_out(context, planning, &arguments.options).await
+    write::carry_out(context, planning, &arguments.options, arguments.rollout.rollout()).await
 }
 
 fn sha256(text: &str) -> Result<String, String> {

@@ -1,5 +1,6 @@
 use super::failure::{Exit, Failure};
 use super::{Context, WriteOptions, planning, write};
+use crate::apply::Rollout;
 use crate::aws::Access;
 use crate::plan::intent::{self, Purpose};
 
@@ -24,5 +25,5 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let subjects = intent::subjects(&specs);
     let planning =
         async || planning::plan(context, &subjects, Purpose::Destroy { delete_logs: arguments.delete_logs }, Access::Write).await;
-    write::carry_out(context, planning, &arguments.options).await
+    write::carry_out(context, planning, &arguments.options, Rollout::default()).await
 }

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::apply::Rollout;
 use crate::aws::Calls;
 use crate::plan::Limits;
 use crate::spec::{self, Specs};
@@ -151,11 +152,36 @@ struct WriteOptions {
     limits: LimitOptions,
 }
 
+/// How tenants go one after another.
+#[derive(Debug, Clone, Args)]
+struct RolloutOptions {
+    /// Tenants that go first: the others begin once these are healthy
+    #[arg(long, value_name = "N", conflicts_with = "no_wait")]
+    canary: Option<usize>,
+    /// Tenants that go at once after that: the next begin once these are healthy [default: all]
+    #[arg(long, value_name = "N", conflicts_with = "no_wait", value_parser = wave)]
+    wave: Option<usize>,
+    /// Begin no other tenant once more than N have failed [default: 0 with --canary or --wave, else all are tried]
+    #[arg(long, value_name = "N", conflicts_with = "no_wait")]
+    max_failures: Option<usize>,
+}
+
+impl RolloutOptions {
+    fn rollout(&self) -> Rollout {
+        Rollout { canary: self.canary, wave: self.wave, max_failures: self.max_failures }
+    }
+}
+
+fn wave(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|tenants| *tenants > 0).ok_or_else(|| "it is a number from 1".into())
+}
+
 /// What every command gets.
 struct Context {
     terminal: Terminal,
     calls: Calls,
     parallelism: usize,
+    api_share: f64,
     /// After this a cell that has not been read is left out.
     read_timeout: std::time::Duration,
     current_folder: PathBuf,
@@ -235,8 +261,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let (parallelism, read_timeout) = (cli.global.parallelism.into(), cli.global.read_timeout);
-    let context = Context { terminal, calls, parallelism, read_timeout, current_folder, signals: Signals::default() };
+    let Global { parallelism, api_share, read_timeout, .. } = cli.global;
+    let parallelism = parallelism.into();
+    let context = Context { terminal, calls, parallelism, api_share, read_timeout, current_folder, signals: Signals::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK_SIZE).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::failure::{Exit, Failure};
 use super::{Context, WriteOptions, planning, write};
+use crate::apply::Rollout;
 use crate::aws::Access;
 use crate::plan::intent::Leaver;
 use crate::spec;
@@ -66,7 +67,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     for leaver in absent.filter(|_| planned.plan.unread.is_empty() && !context.terminal.format.is_for_programs()) {
         context.terminal.say(&format!("{} lives nowhere in these tiers: nothing to do for it", leaver.tenant));
     }
-    write::carry_out_planned(context, planned, planning, &arguments.options).await
+    write::carry_out_planned(context, planned, planning, &arguments.options, Rollout::default()).await
 }
 
 /// Tier and name of the tenants in `tenants/` that are protected. What is wrong with other specs there is no matter here.

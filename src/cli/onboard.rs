@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::failure::{Exit, Failure};
-use super::{Context, WriteOptions, planning, write};
+use super::{Context, RolloutOptions, WriteOptions, planning, write};
 use crate::aws::Access;
 use crate::plan::intent::{self, Purpose};
 use crate::spec::model::TenantSpec;
@@ -19,6 +19,8 @@ pub(super) struct Arguments {
     /// Also offboard tenants of the named tiers that have no spec, neither in what was named nor in tenants/
     #[arg(long)]
     prune: bool,
+    #[command(flatten)]
+    rollout: RolloutOptions,
     #[command(flatten)]
     options: WriteOptions,
 }
@@ -46,7 +48,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         subject.spared = of_tier.map(|tenant| tenant.tenant.as_str()).collect();
     }
     let planning = async || planning::plan(context, &subjects, Purpose::Onboard { prune: arguments.prune }, Access::Write).await;
-    write::carry_out(context, planning, &arguments.options).await
+    write::carry_out(context, planning, &arguments.options, arguments.rollout.rollout()).await
 }
 
 /// The tenants that have a spec in `tenants/`, named or not. One that cannot be read may be anybody's.

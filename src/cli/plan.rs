@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use super::{Context, LimitOptions, changed_since, plan_file, planning, write};
-use crate::aws::Access;
+use crate::aws::{Access, bottleneck};
 use crate::plan::intent::{self, Purpose};
 use crate::plan::saved::{SavedPlan, SavedSpec};
 use crate::plan::{Plan, attribution};
@@ -89,6 +89,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
             planned.plan.warnings.push(format!("{what} left out: `tierctl plan` without --drift-only shows all"));
         }
     }
+    planned.plan.bottleneck = bottleneck(planned.plan.writes(), context.api_share);
     planned.plan.exceeded = arguments.limits.limits().exceeded_by(&planned.plan);
     let is_within_limits = planned.plan.exceeded.is_empty();
     let is_whole = planned.plan.unread.is_empty();
@@ -105,7 +106,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         Format::Text => {
             context.terminal.print(&plan_text::render(&planned.plan, &context.terminal.paint(), &planned.notes))?;
             if context.terminal.verbose {
-                context.terminal.say(&calls_text::render(&calls.by_action(), &context.terminal.error_paint()));
+                context.terminal.say(&calls_text::render(&calls.by_action(), planned.floor().as_ref(), &context.terminal.error_paint()));
             }
         }
     }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::apply::{Event, Node, Verb};
 use crate::report::{Paint, Phrase, duration, shown, thing, tone};
+use crate::words::count;
 
 /// How often the live view is drawn again.
 const TICK: Duration = Duration::from_millis(200);
@@ -117,6 +118,12 @@ impl Board {
             Event::NotBegun { node } => {
                 self.running.retain(|running| running.node != node);
                 return None;
+            }
+            Event::Wave { number, waves, tenants } => {
+                let text = format!("Wave {number} of {waves}: {}", count(tenants, "tenant", "tenants"));
+                let mut line = String::new();
+                Phrase::new().words(tone::STRONG, &text).write(&mut line, &self.paint, 2, 2);
+                return Some(line);
             }
             Event::Interrupted => {
                 let text = "Interrupted: steps that have begun to write are finished, no more are started. Ctrl-C again stops at once.";

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use super::{Context, LimitOptions};
+use crate::aws::bottleneck;
 use crate::report::plan_shards::{self, Shard};
 use crate::report::plan_text::PlanNotes;
 use crate::report::{calls_text, plan_json, plan_markdown, plan_text};
@@ -53,6 +54,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         let message = format!("the cell {} of {} is in several of these plans", cell.cell, cell.tier);
         Failure::usage(message, "name one plan of each cell")
     })?;
+    plan.bottleneck = bottleneck(plan.writes(), context.api_share);
     plan.exceeded.extend(arguments.limits.limits().exceeded_by(&plan));
     let notes = PlanNotes::default();
     match context.terminal.format {
@@ -61,7 +63,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         Format::Text => {
             context.terminal.print(&plan_text::render(&plan, &context.terminal.paint(), &notes))?;
             if context.terminal.verbose {
-                context.terminal.say(&calls_text::render(&run.calls, &context.terminal.error_paint()));
+                context.terminal.say(&calls_text::render(&run.calls, None, &context.terminal.error_paint()));
             }
         }
     }

@@ -43,7 +43,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         Format::Text | Format::Markdown => {
             context.terminal.print(&status.to_text(&context.terminal.paint()))?;
             if context.terminal.verbose {
-                context.terminal.say(&calls_text::render(&calls.by_action(), &context.terminal.error_paint()));
+                context.terminal.say(&calls_text::render(&calls.by_action(), planned.floor().as_ref(), &context.terminal.error_paint()));
             }
         }
     }

@@ -9,8 +9,8 @@ use super::failure::{Exit, Failure};
 use super::planning::Planned;
 use super::terminal::{Format, Terminal};
 use super::{Context, WriteOptions, progress};
-use crate::apply::{self, Event, Outcome};
-use crate::aws::Calls;
+use crate::apply::{self, Event, Outcome, Rollout};
+use crate::aws::{Calls, bottleneck};
 use crate::plan::Plan;
 use crate::report::{RunInfo, calls_text, event_json, outcome_json, outcome_text, plan_text};
 use crate::words::count;
@@ -20,8 +20,9 @@ pub(super) async fn carry_out(
     context: &Context,
     planning: impl AsyncFn() -> Result<Planned, Failure>,
     options: &WriteOptions,
+    rollout: Rollout,
 ) -> Result<Exit, Failure> {
-    carry_out_planned(context, planning().await?, planning, options).await
+    carry_out_planned(context, planning().await?, planning, options, rollout).await
 }
 
 /// The same for what has been planned already.
@@ -30,9 +31,11 @@ pub(super) async fn carry_out_planned(
     planned: Planned,
     planning: impl AsyncFn() -> Result<Planned, Failure>,
     options: &WriteOptions,
+    rollout: Rollout,
 ) -> Result<Exit, Failure> {
     let terminal = &context.terminal;
     let Planned { mut plan, notes, sessions, requests, saved, .. } = planned;
+    plan.bottleneck = bottleneck(plan.writes(), context.api_share);
     plan.exceeded = options.limits.limits().exceeded_by(&plan);
     if !terminal.format.is_for_programs() {
         unread_is_fine(terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes)))?;
@@ -68,7 +71,8 @@ pub(super) async fn carry_out_planned(
             return Ok(Exit::Blocked);
         }
         let saved = saved.map(|id| apply::Saved { id, requests });
-        let settings = apply::Options { parallelism: context.parallelism, timeout: options.timeout, wait: !options.no_wait, saved };
+        let settings =
+            apply::Options { parallelism: context.parallelism, timeout: options.timeout, wait: !options.no_wait, rollout, saved };
         let (sender, events) = mpsc::unbounded_channel();
         let interrupt = context.signals.hand_over();
         let running = apply::run(&plan, sessions.writers(), &settings, sender, interrupt);
@@ -109,7 +113,7 @@ fn end(context: &Context, outcome: &Outcome, plan: &Plan, exit: Exit) -> Result<
         Format::Text | Format::Markdown => {
             let printed = terminal.print(&outcome_text::render(outcome, plan.summary().blocked, &terminal.paint()));
             if terminal.verbose {
-                terminal.say(&calls_text::render(&calls.by_action(), &terminal.error_paint()));
+                terminal.say(&calls_text::render(&calls.by_action(), None, &terminal.error_paint()));
             }
             printed
         }

@@ -1,5 +1,7 @@
 //! What exists: one snapshot per place, read in as few calls as the API allows. It has nothing that writes.
 
+mod floor;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use crate::aws::{AwsError, Class, Reader};
 use crate::estate::{Facts, ForeignListener, names};
 use crate::resources::model::{Condition, Key, Live, Place, Scope};
 use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, listener_rule, prefix_lists, service, task_definition};
+pub use floor::floor;
 
 /// A place to read, and what for.
 #[derive(Debug, Clone)]

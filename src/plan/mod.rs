@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::aws::Bottleneck;
 use crate::resources::Kind;
 use crate::resources::model::{Condition, Desired, Key, Live, Place, Scope};
 use crate::words::count;
@@ -207,6 +208,8 @@ pub struct Plan {
     pub tenants: BTreeMap<Scope, BTreeSet<String>>,
     /// In what it does more than it may.
     pub exceeded: Vec<String>,
+    /// What takes longest at the rates that may be used.
+    pub bottleneck: Option<Bottleneck>,
     /// What it is about.
     pub cells: BTreeSet<PlannedCell>,
     /// What it says nothing of.
@@ -278,6 +281,22 @@ impl Plan {
             change.action == Action::Blocked || change.action == Action::Update && change.live.as_ref().is_some_and(waits_for_others)
         };
         !self.exceeded.is_empty() || self.changes.iter().any(is_blocked) || self.waits.iter().any(|wait| waits_for_others(&wait.live))
+    }
+
+    /// The requests that it takes at least, each with its place.
+    pub fn writes(&self) -> impl Iterator<Item = (&Place, &'static str)> {
+        self.steps().flat_map(|(_, change)| {
+            let Subject::Resource(kind) = change.subject else { return Vec::new() };
+            let writes = kind.resource().writes();
+            let actions: Vec<&'static str> = match change.action {
+                Action::Create => writes.create.to_vec(),
+                Action::Update => writes.update.to_vec(),
+                Action::Delete => writes.delete.to_vec(),
+                Action::Replace => [writes.create, writes.delete].concat(),
+                Action::Blocked => Vec::new(),
+            };
+            actions.into_iter().map(|action| (&change.place, action)).collect::<Vec<_>>()
+        })
     }
 
     /// The changes that can be carried out.

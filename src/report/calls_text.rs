@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{Paint, tone};
 use crate::aws::CallCount;
 
-pub fn render(calls: &BTreeMap<String, CallCount>, paint: &Paint) -> String {
+/// `floor` is how many requests of each action AWS's pages and batches take at the least, where that is known.
+pub fn render(calls: &BTreeMap<String, CallCount>, floor: Option<&BTreeMap<String, u64>>, paint: &Paint) -> String {
     let total = calls
         .values()
         .fold(CallCount::default(), |sum, count| CallCount { calls: sum.calls + count.calls, polls: sum.polls + count.polls });
@@ -16,14 +17,23 @@ pub fn render(calls: &BTreeMap<String, CallCount>, paint: &Paint) -> String {
     let title = paint.style(tone::STRONG, "API calls:");
     let mut text = format!("{title}\n");
     let name_width = calls.keys().map(|name| name.len()).max().unwrap_or_default().min(paint.width.saturating_sub(24));
+    if floor.is_some() {
+        text.push_str(&paint.style(tone::FAINT, &format!("  {:name_width$}  calls  at least\n", "")));
+    }
     for (name, count) in calls {
+        let least = floor.map_or(String::new(), |floor| match floor.get(name) {
+            Some(least) => format!("  {least:>8}"),
+            None => format!("  {:>8}", "-"),
+        });
         let polls = match count.polls {
             0 => String::new(),
             polls => paint.style(tone::FAINT, &format!("  + {polls} polls")),
         };
-        text.push_str(&format!("  {name:<name_width$}  {:>5}{polls}\n", count.calls));
+        text.push_str(&format!("  {name:<name_width$}  {:>5}{least}{polls}\n", count.calls));
     }
-    text.push_str(&format!("  {} in total{polls}\n", crate::words::count(total.calls as usize, "call", "calls")));
+    let least =
+        floor.map_or(String::new(), |floor| format!(", of at least {} that AWS's pages and batches take", floor.values().sum::<u64>()));
+    text.push_str(&format!("  {} in total{least}{polls}\n", crate::words::count(total.calls as usize, "call", "calls")));
     text
 }
 
@@ -36,7 +46,7 @@ mod tests {
 
     #[test]
     fn by_service_and_action() {
-        assert_snapshot!(render(&testing::run().calls, &Paint::plain(80)), @r"
+        assert_snapshot!(render(&testing::run().calls, None, &Paint::plain(80)), @r"
         API calls:
           ec2:DescribeVpcs                               2
           ecs:DescribeServices                           1  + 14 polls
@@ -47,7 +57,13 @@ mod tests {
     }
 
     #[test]
+    fn beside_the_least() {
+        let floor = BTreeMap::from([("ec2:DescribeVpcs".to_string(), 1), ("sts:GetCallerIdentity".to_string(), 1)]);
+        assert_snapshot!(render(&testing::run().calls, Some(&floor), &Paint::plain(80)));
+    }
+
+    #[test]
     fn none() {
-        assert_snapshot!(render(&BTreeMap::new(), &Paint::plain(80)), @"API calls: none");
+        assert_snapshot!(render(&BTreeMap::new(), None, &Paint::plain(80)), @"API calls: none");
     }
 }

@@ -47,6 +47,16 @@ pub enum EventDocument<'a> {
         /// How long it took, in seconds; only of what is done.
         seconds: Option<f64>,
     },
+    /// The next tenants begin: `--canary` and `--wave`.
+    Wave {
+        time: String,
+        /// Counted from 1.
+        number: usize,
+        /// How many there are.
+        waves: usize,
+        /// How many tenants it has.
+        tenants: usize,
+    },
     /// Somebody has asked for the end: no more steps are started.
     Interrupted { time: String },
     /// How the run ended. A run that could not begin has an error on standard error instead.
@@ -99,6 +109,7 @@ pub fn of_event(event: &Event, time: SystemTime) -> EventDocument<'_> {
         }
         Event::Held { node, reason, remedy } => undone(node, ResultState::Held, reason, remedy, time),
         Event::Failed { node, reason, remedy } => undone(node, ResultState::Failed, reason, remedy, time),
+        Event::Wave { number, waves, tenants } => EventDocument::Wave { time, number: *number, waves: *waves, tenants: *tenants },
         Event::Interrupted => EventDocument::Interrupted { time },
     }
 }

@@ -27,6 +27,9 @@ pub struct PlanDocument<'a> {
     elsewhere: Vec<TenantDocument<'a>>,
     /// Things that are as the specs say and do not do their work yet.
     waits: Vec<WaitDocument<'a>>,
+    /// Seconds that it takes at the least to carry out, by the request rates that AWS publishes and the share of them that
+    /// may be used (`--api-share`).
+    least_seconds: u64,
     /// In what the plan does more than it may.
     exceeded: &'a [String],
     /// What is worth knowing before the plan is carried out.
@@ -121,6 +124,7 @@ pub fn document<'a>(plan: &'a Plan, run: &RunInfo) -> PlanDocument<'a> {
         unread: unread(plan),
         elsewhere: plan.elsewhere.iter().map(|(tier, tenant)| TenantDocument { tier, tenant }).collect(),
         waits: waits(plan),
+        least_seconds: plan.bottleneck.as_ref().map_or(0, |slowest| slowest.seconds.ceil() as u64),
         exceeded: &plan.exceeded,
         warnings: &plan.warnings,
         run: run.document(),

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anstyle::Style;
 use serde_json::Value;
@@ -10,7 +11,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::paint::JOINT;
 use super::values::{self, Values, shown};
-use super::{Paint, Phrase, thing, tone};
+use super::{Paint, Phrase, duration, thing, tone};
 use crate::plan::intent::Inherited;
 use crate::plan::{Action, Change, FieldChange, Plan, Subject};
 use crate::resources::Kind;
@@ -28,6 +29,8 @@ pub struct PlanNotes {
 const UNSAID: &[(Kind, &str)] = &[(Kind::SecurityGroupRules, "direction"), (Kind::Service, "rollout")];
 /// Unchanged lines shown around a change in a document.
 const CONTEXT: usize = 2;
+/// Seconds from which on it is worth a line that AWS takes no more requests in a while.
+const WORTH_SAYING: f64 = 10.0;
 /// Lists up to this long are written on the line of their field.
 const FEW: usize = 2;
 
@@ -470,6 +473,9 @@ impl Page<'_> {
         let belong = if tier == 1 { "belongs" } else { "belong" };
         let line = format!("{} {belong} to the tier (once per infra group), {tenants} to tenants.", count(tier, "step", "steps"));
         self.line(0, 2, &Phrase::new().words(tone::PLAIN, &line));
+        if let Some(line) = rate_limit(plan) {
+            self.line(0, 2, &Phrase::new().words(tone::PLAIN, &line));
+        }
         for exceeded in &plan.exceeded {
             self.line(0, 2, &Phrase::new().unit(tone::BLOCKED, "Too much:").words(tone::PLAIN, &format!("{exceeded}.")));
         }
@@ -479,6 +485,18 @@ impl Page<'_> {
             self.line(0, 2, &Phrase::new().words(tone::PLAIN, &line));
         }
     }
+}
+
+/// How long it takes at the least, where AWS's rates are what it waits for.
+pub(super) fn rate_limit(plan: &Plan) -> Option<String> {
+    let slowest = plan.bottleneck.as_ref().filter(|slowest| slowest.seconds >= WORTH_SAYING)?;
+    Some(format!(
+        "It takes at least {} at the rates that AWS publishes: {} x {} in {}.",
+        duration(Duration::from_secs_f64(slowest.seconds)),
+        slowest.requests,
+        slowest.what,
+        slowest.place
+    ))
 }
 
 /// The fields of a thing to be made, by where they are written: name and value.

@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Condition, Field, Key, Live, Place, Wanted};
-use super::{Kind, ReadScope, Reading, Resource, tags};
+use super::{Kind, ReadScope, Reading, Resource, Writes, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// DescribeClusters takes at most this many names.
@@ -33,6 +33,10 @@ pub struct Clusters;
 
 #[async_trait]
 impl Resource for Clusters {
+    fn writes(&self) -> Writes {
+        Writes { create: &["ecs:CreateCluster"], update: &[], delete: &["ecs:DeleteCluster"] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const { &[Field::replace("cluster_name"), Field::update("capacity_providers").set(), Field::update("container_insights")] }
     }

@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{AttachmentStatus, InternetGateway as Ec2InternetGateway
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Id, Live, Place, Wanted};
-use super::{Kind, Reading, Resource, deletion, eventually, filters, once, tags};
+use super::{Kind, Reading, Resource, Writes, deletion, eventually, filters, once, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,10 @@ pub struct InternetGateways;
 
 #[async_trait]
 impl Resource for InternetGateways {
+    fn writes(&self) -> Writes {
+        Writes { create: &["ec2:CreateInternetGateway"], update: &["ec2:AttachInternetGateway"], delete: &["ec2:DeleteInternetGateway"] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         // It could be moved, but AWS does not let it go while load balancers in the old VPC have public addresses.
         // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachInternetGateway.html>

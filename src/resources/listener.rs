@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Id, Live, ShapeError, Tags, Wanted};
-use super::{Kind, Reading, Resource, Stage, elb_tags, tags};
+use super::{Kind, Reading, Resource, Stage, Writes, elb_tags, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeListeners.html>
@@ -48,6 +48,14 @@ pub struct Listeners;
 
 #[async_trait]
 impl Resource for Listeners {
+    fn writes(&self) -> Writes {
+        Writes {
+            create: &["elasticloadbalancing:CreateListener"],
+            update: &["elasticloadbalancing:ModifyListener"],
+            delete: &["elasticloadbalancing:DeleteListener"],
+        }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const {
             &[

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::model::{Changed, Field, Id, Key, Live, ShapeError, Tags, Wanted};
-use super::{Kind, Reading, Resource, Stage, elb_tags, listener, tags, target_group};
+use super::{Kind, Reading, Resource, Stage, Writes, elb_tags, listener, tags, target_group};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 use crate::spec::pattern;
 
@@ -89,6 +89,14 @@ pub struct ListenerRules;
 
 #[async_trait]
 impl Resource for ListenerRules {
+    fn writes(&self) -> Writes {
+        Writes {
+            create: &["elasticloadbalancing:CreateRule"],
+            update: &["elasticloadbalancing:AddTags"],
+            delete: &["elasticloadbalancing:DeleteRule"],
+        }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const {
             &[

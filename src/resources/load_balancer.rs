@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Condition, Field, Id, Key, Live, Tags, Wanted};
-use super::{Kind, Reading, Resource, elb_tags, tags};
+use super::{Kind, Reading, Resource, Writes, elb_tags, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html>
@@ -32,6 +32,10 @@ pub struct LoadBalancers;
 
 #[async_trait]
 impl Resource for LoadBalancers {
+    fn writes(&self) -> Writes {
+        Writes { create: &["elasticloadbalancing:CreateLoadBalancer"], update: &[], delete: &["elasticloadbalancing:DeleteLoadBalancer"] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const {
             &[

@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Key, Live, Tags, Wanted};
-use super::{Kind, ReadScope, Reading, Resource};
+use super::{Kind, ReadScope, Reading, Resource, Writes};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>
@@ -31,6 +31,10 @@ pub struct LogGroups;
 
 #[async_trait]
 impl Resource for LogGroups {
+    fn writes(&self) -> Writes {
+        Writes { create: &[], update: &[], delete: &[] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const { &[Field::replace("log_group_name"), Field::update("retention_in_days")] }
     }

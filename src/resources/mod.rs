@@ -226,6 +226,14 @@ pub enum Stage {
     Last,
 }
 
+/// Actions, as IAM names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writes {
+    pub create: &'static [&'static str],
+    pub update: &'static [&'static str],
+    pub delete: &'static [&'static str],
+}
+
 /// A kind of AWS thing.
 #[async_trait]
 pub trait Resource: Send + Sync {
@@ -250,6 +258,9 @@ pub trait Resource: Send + Sync {
     fn record_tag(&self, _fields: &Fields) -> Option<String> {
         Some(TAG_APPLIED.into())
     }
+
+    /// The requests that it takes at least to make, change and delete one: by them a plan says how long it will take.
+    fn writes(&self) -> Writes;
 
     /// Fields that `create` sets by requests of their own, after the one that makes the thing.
     fn set_after_creation(&self) -> &'static [&'static str] {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::model::{Changed, Field, Key, Live, Wanted};
-use super::{Kind, Reading, Resource, deletion, normal_form, tags};
+use super::{Kind, Reading, Resource, Writes, deletion, normal_form, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html>
@@ -32,6 +32,10 @@ pub struct Roles;
 
 #[async_trait]
 impl Resource for Roles {
+    fn writes(&self) -> Writes {
+        Writes { create: &[], update: &[], delete: &[] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const {
             &[

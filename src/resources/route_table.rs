@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Id, Live, Place, Wanted};
-use super::{Kind, Reading, Resource, deletion, eventually, filters, idempotency, once, tags};
+use super::{Kind, Reading, Resource, Writes, deletion, eventually, filters, idempotency, once, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html>
@@ -34,6 +34,10 @@ pub struct RouteTables;
 
 #[async_trait]
 impl Resource for RouteTables {
+    fn writes(&self) -> Writes {
+        Writes { create: &["ec2:CreateRouteTable"], update: &[], delete: &["ec2:DeleteRouteTable"] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const { &[Field::replace("vpc_id"), Field::update("routes").set(), Field::update("subnet_ids").set()] }
     }

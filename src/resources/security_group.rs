@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as Ec2SecurityGroup
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Id, Live, Place, Wanted};
-use super::{Kind, Reading, Resource, deletion, filters, once, security_group_rules, tags};
+use super::{Kind, Reading, Resource, Writes, deletion, filters, once, security_group_rules, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,10 @@ pub struct SecurityGroups;
 
 #[async_trait]
 impl Resource for SecurityGroups {
+    fn writes(&self) -> Writes {
+        Writes { create: &["ec2:CreateSecurityGroup"], update: &[], delete: &["ec2:DeleteSecurityGroup"] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const { &[Field::replace("vpc_id"), Field::replace("group_name")] }
     }

@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, Securit
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Fields, Id, Live, ShapeError, TAG_APPLIED, TAG_RESOURCE, Wanted};
-use super::{Kind, Reading, Resource, deletion, eventually};
+use super::{Kind, Reading, Resource, Writes, deletion, eventually};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// How often the rules are looked at again when they were changed by somebody else in between.
@@ -57,6 +57,10 @@ pub struct SecurityGroupRuleSets;
 
 #[async_trait]
 impl Resource for SecurityGroupRuleSets {
+    fn writes(&self) -> Writes {
+        Writes { create: &[], update: &[], delete: &[] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const { &[Field::replace("group_id"), Field::replace("direction"), Field::update("rules").set()] }
     }

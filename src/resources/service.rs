@@ -20,7 +20,7 @@ use super::model::{
     Changed, Condition, Field, Fields, Id, Live, Place, ShapeError, TAG_CONTENT, TAG_DEPLOYED, TAG_RESOURCE, TAG_REVISION, Tags, Wanted,
 };
 use super::task_definition::{self, family_and_revision};
-use super::{Kind, Reading, Resource, Stage, idempotency, tags};
+use super::{Kind, Reading, Resource, Stage, Writes, idempotency, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// Clusters asked for their service at the same time: DescribeServices takes one cluster per call.
@@ -80,6 +80,10 @@ pub struct Services;
 
 #[async_trait]
 impl Resource for Services {
+    fn writes(&self) -> Writes {
+        Writes { create: &["ecs:CreateService"], update: &["ecs:UpdateService", "ecs:TagResource"], delete: &["ecs:DeleteService"] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const {
             &[

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::model::{Changed, Condition, Field, Id, Live, Place, ShapeError, Wanted};
-use super::{Kind, Reading, Resource, deletion, eventually, filters, once, tags};
+use super::{Kind, Reading, Resource, Writes, deletion, eventually, filters, once, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,10 @@ pub struct Subnets;
 
 #[async_trait]
 impl Resource for Subnets {
+    fn writes(&self) -> Writes {
+        Writes { create: &["ec2:CreateSubnet"], update: &["ec2:ModifySubnetAttribute"], delete: &["ec2:DeleteSubnet"] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const {
             &[

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::model::{Changed, Field, Id, Live, Scope, ShapeError, Tags, Wanted};
-use super::{Kind, ReadScope, Reading, Resource, Stage, elb_tags, tags};
+use super::{Kind, ReadScope, Reading, Resource, Stage, Writes, elb_tags, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetGroups.html>
@@ -51,6 +51,14 @@ pub struct TargetGroups;
 
 #[async_trait]
 impl Resource for TargetGroups {
+    fn writes(&self) -> Writes {
+        Writes {
+            create: &["elasticloadbalancing:CreateTargetGroup"],
+            update: &["elasticloadbalancing:AddTags"],
+            delete: &["elasticloadbalancing:DeleteTargetGroup"],
+        }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const {
             &[

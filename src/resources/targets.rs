@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Condition, Field, Fields, Id, Live, Scope, TAG_APPLIED, TAG_RESOURCE, Wanted};
-use super::{Kind, Reading, Resource, Stage, elb_tags};
+use super::{Kind, Reading, Resource, Stage, Writes, elb_tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// Targets in one request. AWS names no limit; this is what the AWS Load Balancer Controller sends.
@@ -38,6 +38,10 @@ pub struct TargetSets;
 
 #[async_trait]
 impl Resource for TargetSets {
+    fn writes(&self) -> Writes {
+        Writes { create: &["elasticloadbalancing:RegisterTargets"], update: &[], delete: &["elasticloadbalancing:DeregisterTargets"] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const { &[Field::replace("target_group_arn"), Field::replace("port"), Field::update("addresses").set()] }
     }

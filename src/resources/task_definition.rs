@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::name_of;
 use super::model::{Changed, Field, Fields, Live, Place, ShapeError, TAG_CONTENT, Wanted};
-use super::{Kind, Reading, Resource, Stage, tags};
+use super::{Kind, Reading, Resource, Stage, Writes, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 use crate::sha256;
 
@@ -82,6 +82,14 @@ pub struct TaskDefinitions;
 
 #[async_trait]
 impl Resource for TaskDefinitions {
+    fn writes(&self) -> Writes {
+        Writes {
+            create: &["ecs:RegisterTaskDefinition"],
+            update: &["ecs:RegisterTaskDefinition"],
+            delete: &["ecs:DeregisterTaskDefinition"],
+        }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const {
             &[

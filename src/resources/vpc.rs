@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Changed, Field, Key, Live, Wanted};
-use super::{Kind, Reading, Resource, deletion, eventually, filters, once, tags};
+use super::{Kind, Reading, Resource, Writes, deletion, eventually, filters, once, tags};
 use crate::aws::{AwsError, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,10 @@ pub struct Vpcs;
 
 #[async_trait]
 impl Resource for Vpcs {
+    fn writes(&self) -> Writes {
+        Writes { create: &["ec2:CreateVpc"], update: &["ec2:ModifyVpcAttribute"], delete: &["ec2:DeleteVpc"] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const { &[Field::replace("cidr_block"), Field::update("enable_dns_support"), Field::update("enable_dns_hostnames")] }
     }

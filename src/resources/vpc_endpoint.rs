@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::model::{Changed, Condition, Field, Id, Key, Live, Place, ShapeError, Wanted};
-use super::{Kind, Reading, Resource, filters, idempotency, normal_form, once, tags};
+use super::{Kind, Reading, Resource, Writes, filters, idempotency, normal_form, once, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// In the name of every service that another account provides, and of none of AWS's.
@@ -49,6 +49,10 @@ pub struct VpcEndpoints;
 
 #[async_trait]
 impl Resource for VpcEndpoints {
+    fn writes(&self) -> Writes {
+        Writes { create: &["ec2:CreateVpcEndpoint"], update: &["ec2:ModifyVpcEndpoint"], delete: &["ec2:DeleteVpcEndpoints"] }
+    }
+
     fn fields(&self) -> &'static [Field] {
         const {
             &[

@@ -97,7 +97,8 @@ fn one_infra_group_with_fifty_tenants() {
     assert_eq!(sum(&after) - sum(&before), counted);
 
     let text = project.run(&["plan", "-v"]).ended(0);
-    assert!(text.stderr.contains(&format!("{counted} calls in total")), "{}", text.stderr);
+    // As few as AWS's pages and batches allow, but for the tags by which the load balancers are told that are ours.
+    text.says(&format!("{counted} calls in total, of at least {} that AWS's pages and batches take", counted - 1));
 }
 
 #[test]

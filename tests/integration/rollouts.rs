@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use crate::bed::bed;
 use crate::project::{Project, Run, small_tenant, small_tier};
 use crate::running::{Running, hold, hold_one, is_held, release};
-use crate::scenes::{all, applied_tier, bare_tier, homes, lived_in_tier, numbers, one, quick, standing, tenant, tenant_of, tier};
+use crate::scenes::{
+    all, applied_tier, bare_tier, cell, homes, lived_in_tier, made_group, numbers, one, placed_tenant, quick, standing, tenant, tenant_of,
+    tier,
+};
 
 fn set_image(project: &Project, tenant: &str, image: &str) {
     let path = format!("tenants/test/{tenant}.yaml");
@@ -505,4 +508,80 @@ fn capacity_providers_come_before_the_service_and_go_after_it() {
     assert_eq!(runs_on("", both), [put, update]);
     assert_eq!(runs_on(both, spot), [update, put]);
     assert_eq!(runs_on(spot, "\n  capacity_providers: [{name: FARGATE}]"), [put, update, put]);
+}
+
+/// As many tenants as that, of two infra groups.
+fn many(project: &Project, number: usize) -> String {
+    let account = bed().account();
+    quick(&account);
+    let groups: Vec<String> = (1..=2).map(|number| made_group(&format!("ig-{number}"), &format!("10.{number}.0.0/16"))).collect();
+    tier(project, "test", &[cell("cell-1", &account, &groups)], "");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    for index in 0..number {
+        placed_tenant(project, &format!("t{index}"), "cell-1", &format!("ig-{}", index % 2 + 1));
+    }
+    account
+}
+
+#[test]
+fn the_rest_comes_when_the_canary_is_healthy() {
+    let project = Project::new();
+    let account = many(&project, 6);
+    let run = project.run(&["onboard", "--yes", "--canary", "2", "--wave", "3", "--format", "ndjson", "tenants"]).ended(0);
+    let events: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |event: &str| events.iter().filter(|found| found["event"] == event).cloned().collect::<Vec<_>>();
+    let waves: Vec<(u64, u64)> =
+        of("wave").iter().map(|wave| (wave["number"].as_u64().unwrap(), wave["tenants"].as_u64().unwrap())).collect();
+    assert_eq!(waves, [(1, 2), (2, 3), (3, 1)]);
+    // Between two waves every service of the first has been seen healthy.
+    let at = |wave: u64| events.iter().position(|event| event["event"] == "wave" && event["number"] == wave).unwrap();
+    let services = |range: std::ops::Range<usize>| {
+        let results = events[range].iter().filter(|event| event["event"] == "result" && event["kind"] == "service");
+        results.map(|event| event["infra_group"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    let mut first = services(at(1)..at(2));
+    first.sort();
+    assert_eq!(first, ["ig-1", "ig-2"], "the canary has one of each infra group");
+    assert_eq!(services(at(2)..at(3)).len(), 3);
+    assert_eq!(all(&standing(&account), "services").len(), 6);
+    project.assert_plan_is_empty();
+}
+
+#[test]
+fn a_canary_that_fails_stops_the_rest_and_a_rerun_goes_on() {
+    let project = Project::new();
+    let account = many(&project, 5);
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    for index in 0..5 {
+        project.edit(&format!("tenants/test/t{index}.yaml"), "app:1.0", "missing:2.0");
+    }
+    let run = project.run(&["onboard", "--yes", "--canary", "1", "tenants"]).ended(1);
+    run.says("1 tenant did not get there, and --max-failures allows 0: no other tenant was begun").says("Wave 1 of 2: 1 tenant");
+    let registered = bed().dump(&account)["taskdefinitions"].to_string().matches("missing:2.0").count();
+    assert_eq!(registered, 1, "no other tenant has another revision");
+    for index in 0..5 {
+        project.edit(&format!("tenants/test/t{index}.yaml"), "missing:2.0", "app:2.0");
+    }
+    project.run(&["onboard", "--yes", "--canary", "1", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+
+    // Some may fail: the others are tried until there are too many.
+    for index in 0..5 {
+        let image = if index < 2 { "missing:3.0" } else { "app:3.0" };
+        project.edit(&format!("tenants/test/t{index}.yaml"), "app:2.0", image);
+    }
+    project.run(&["onboard", "--yes", "--wave", "1", "--max-failures", "1", "tenants"]).ended(1).says("2 tenants did not get there");
+    project.run(&["onboard", "--yes", "--canary", "1", "--no-wait", "tenants"]).ended(1).says("cannot be used with");
+}
+
+#[test]
+fn a_plan_says_how_long_it_takes_at_the_published_rates() {
+    let project = Project::new();
+    many(&project, 40);
+    let plan = project.run(&["plan", "--api-share", "1", "--format", "json"]).ended(0).json();
+    // 20 at once, then one a second.
+    assert_eq!(plan["least_seconds"], 20);
+    let text = project.run(&["plan", "--api-share", "1"]).ended(0);
+    text.says("It takes at least 20s at the rates that AWS publishes: 80 x load balancing changes");
+    project.run(&["plan", "--api-share", "0.5", "--format", "markdown"]).ended(0).says("It takes at least 1m00s at the rates");
 }

@@ -42,6 +42,13 @@ pub(super) struct Planned {
     pub saved: Option<String>,
 }
 
+impl Planned {
+    /// The fewest requests that its reads could have taken, by action; nothing where not everything was read.
+    pub fn floor(&self) -> Option<BTreeMap<String, u64>> {
+        live::floor(&self.requests, &self.live)
+    }
+}
+
 /// Plans again what a saved plan is about, and keeps of that what the saved plan has too.
 pub(super) async fn plan_saved(context: &Context, saved: &SavedPlan, id: &str, access: Access) -> Result<Planned, Failure> {
     let texts = saved.specs.iter().map(|spec| (PathBuf::from(&spec.path), spec.text.clone(), spec.looked_up.clone()));
