@@ -346,6 +346,8 @@ impl<'a> Calculation<'a> {
     fn with_choices(&mut self, mut desired: Desired) -> Desired {
         let group = desired.key.scope.without_tenant();
         let kind = desired.key.kind;
+        let vpc = desired.fields.get("vpc_id").and_then(Value::as_str).map(String::from);
+        let vpc = vpc.as_deref().filter(|_| kind == Kind::Subnet);
         for value in desired.fields.values_mut() {
             let Some(choices) = choices(value) else { continue };
             let taken = |choice: &Value| {
@@ -354,7 +356,9 @@ impl<'a> Calculation<'a> {
                 chosen
                     || self.live.iter().any(|live| {
                         let same_group = live.owner().is_some_and(|key| key.scope.without_tenant() == group);
-                        live.kind == kind && same_group && live.fields.values().any(|value| value == choice)
+                        let is_taken = || live.fields.values().any(|value| value == choice);
+                        live.kind == kind
+                            && (same_group && is_taken() || vpc.is_some() && live.text("vpc_id") == vpc && overlaps(live, choice))
                     })
             };
             if let Some(free) = choices.iter().find(|choice| !taken(choice)).cloned() {
@@ -887,6 +891,13 @@ pub(super) fn sort(changes: &mut [Change], waits: &mut [Wait]) {
 fn place_in_plan(change: &Change) -> (bool, &Scope, Subject, &str, Action, Option<&str>) {
     let id = change.live.as_ref().map(|live| live.id.as_str());
     (change.is_tenants(), &change.scope, change.subject, &change.name, change.action, id)
+}
+
+/// Whether a subnet, somebody else's too, has part of a block.
+fn overlaps(subnet: &Live, block: &Value) -> bool {
+    let net = |text: &str| text.parse::<ipnet::Ipv4Net>().ok();
+    let nets = subnet.text("cidr_block").and_then(net).zip(block.as_str().and_then(net));
+    nets.is_some_and(|(held, block)| held.contains(&block) || block.contains(&held))
 }
 
 /// Logs outlive their infra group: they alone do not show that it still stands there.

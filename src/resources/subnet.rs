@@ -1,13 +1,15 @@
 //! A subnet of an infra group, in one Availability Zone.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Ec2Subnet, SubnetState};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::model::{Changed, Condition, Field, Id, Live, Place, ShapeError, Wanted};
-use super::{Kind, Reading, Resource, Writes, deletion, eventually, filters, once, tags};
+use super::model::{Changed, Condition, Field, Id, Live, Place, ShapeError, TAG_PREFIX, Wanted};
+use super::{Kind, Reading, Resource, Stage, Writes, deletion, eventually, filters, once, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,12 +41,23 @@ impl Resource for Subnets {
         }
     }
 
+    fn stage(&self) -> Stage {
+        Stage::Second
+    }
+
+    fn found_through(&self) -> &'static [Kind] {
+        &[Kind::Vpc]
+    }
+
+    /// Those of others in our VPCs too, where all is read: they take blocks.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
+        let scope = reading.scope;
+        let vpcs: BTreeSet<&str> = reading.ours(Kind::Vpc).map(|vpc| vpc.id.as_str()).collect();
         let found = reading
             .aws
             .ec2()
             .describe_subnets()
-            .set_filters(Some(filters::by_owner(reading.scope)))
+            .set_filters(scope.is_narrow().then(|| filters::by_owner(scope)))
             .max_results(1000)
             .into_paginator()
             .items()
@@ -53,7 +66,9 @@ impl Resource for Subnets {
             .await
             .doing("ec2:DescribeSubnets", reading.place)?;
         let found = found.iter().map(|subnet| live(reading.place, subnet));
-        Ok(found.filter(|live| filters::is_wanted(reading.scope, live)).collect())
+        let is_ours = |live: &Live| live.tags.keys().any(|key| key.starts_with(TAG_PREFIX)) && filters::is_wanted(scope, live);
+        let takes_a_block = |live: &Live| live.text("vpc_id").is_some_and(|vpc| vpcs.contains(vpc));
+        Ok(found.filter(|live| is_ours(live) || live.owner().is_none() && takes_a_block(live)).collect())
     }
 
     fn set_after_creation(&self) -> &'static [&'static str] {

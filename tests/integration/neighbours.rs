@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::bed::bed;
-use crate::project::Project;
+use crate::project::{Project, Run};
 use crate::scenes::{
     all, applied_tier, bare_tier, blocked, cell, changes, homes, lived_in_tier, made_group, one, planned, quick, standing, tenant,
     tenant_of, tier,
@@ -601,5 +601,32 @@ ecs.deregister_task_definition(taskDefinition="test-cell-1-ig-1-acme:1")
 "#,
     );
     project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    project.assert_plan_is_empty();
+}
+
+#[test]
+fn a_block_that_somebody_elses_subnet_has_is_not_planned() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    project.edit("tiers/test.yaml", "zones: [us-east-1a, us-east-1b]", "zones: [us-east-1a, us-east-1b, us-east-1c]");
+    let block = |plan: &Run| planned(plan, "subnet", "private-us-east-1c", "cidr_block");
+    let before = block(&project.plan().ended(0));
+    project.run(&["plan", "--out", "reviewed.plan"]).ended(0);
+    // A part of it is enough.
+    let net: ipnet::Ipv4Net = before.parse().unwrap();
+    let part = format!("{}/24", net.network());
+    bed().boto(
+        &account,
+        &format!(
+            r#"ec2 = aws("ec2"); vpc = next(vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]); ec2.create_subnet(VpcId=vpc, CidrBlock="{part}")"#
+        ),
+    );
+    let after = block(&project.plan().ended(0));
+    assert_ne!(after, before);
+    // What was reviewed counted on the other: nothing is written.
+    let writes = bed().writes(&account);
+    project.run(&["apply", "--plan", "reviewed.plan", "--yes"]).ended(3).says("what it is to become has changed: cidr_block");
+    assert_eq!(bed().writes(&account), writes);
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
     project.assert_plan_is_empty();
 }
