@@ -45,7 +45,7 @@ class Estate:
             security_groups=4 * groups,
             endpoints=6 * groups,
             named_prefix_lists=1,
-            roles=2,
+            roles=2 * groups,
             log_groups=groups,
             load_balancers=groups,
             listeners=groups,
