@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ansible_beside import ansible_section
 from figures import ROOT, machine
 from no_change import ESTATES, PICTURE, estate_section, growth_section
 from writes import image_section, onboarding_section
@@ -33,6 +34,7 @@ def parts(picture: Path | None) -> dict[str, tuple[str, Section]]:
         "growth": ("plan without changes: 50 to 5,000 tenants", lambda binary, folder: growth_section(binary, folder, picture)),
         "onboarding": ("1 and 50 tenants into one infra group", onboarding_section),
         "image": ("a new image for 2,000 tenants in 20 accounts", image_section),
+        "ansible": ("1 infra group with 10 tenants beside Ansible", ansible_section),
     }
 
 

@@ -22,10 +22,7 @@ def total(services: dict) -> int:
 
 
 def summary(accounts: dict[str, dict], run: Run) -> tuple[int, int, int, float, str]:
-    """Calls, polls, refused requests, and the seconds that the fullest account's buckets ask for, with the bucket's name.
-
-    Polls are left out of the latter: how often something is asked for is the caller's choice, and of the same buckets.
-    """
+    """Calls, polls, refused requests, and the seconds that the fullest account's buckets ask for, with the bucket's name."""
     rates, rate = max(allowed_after(account["calls"]) for account in accounts.values())
     refused = sum(sum(account["refused"].values()) for account in accounts.values())
     return total(run.answer["run"]["calls"]), total(run.answer["run"]["polls"]), refused, rates, rate
