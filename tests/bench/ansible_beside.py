@@ -97,7 +97,8 @@ def ansible_section(binary: Path, folder: Path) -> list[str]:
         f"shape, both without anything to change, {LATENCY * 1000:.0f} ms before every answer, at AWS's rates: Ansible",
         f"{importlib.metadata.version('ansible')} with its collections `amazon.aws` and `community.aws`, all of whose modules that it",
         "needs work with the emulator. Requests are those that the emulator counted. Ansible looks at one thing after another, each",
-        "in a process of its own. It does not look for what was left behind.",
+        f"in a process of its own: of its time {sum(ansible_calls.values()) * LATENCY:.0f} s are waits for answers. It does not look for "
+        "what was left behind.",
         "",
         *table(("", "tierctl plan", "Ansible"), rows),
     ]

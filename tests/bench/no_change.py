@@ -96,15 +96,14 @@ def measured(project: Project, estate: Estate, endpoint: str, settings: dict, ti
     return runs, accounts
 
 
-def plan_without_changes(estate: Estate, binary: Path, folder: Path, endpoint: str) -> Plan:
+def plan_without_changes(estate: Estate, binary: Path, folder: Path, endpoint: str, with_bare: bool = True) -> Plan:
     started = time.perf_counter()
     project = build(estate, binary, folder, endpoint)
     built = time.perf_counter() - started
     with copy_of(endpoint) as copy:
-        quick = project.environment
-        requests = record(copy, [str(binary), *PLAN], str(project.folder), quick)
+        requests = record(copy, [str(binary), *PLAN], str(project.folder), project.environment)
         emulator = replay(copy, requests, CONCURRENCY)
-    bare_runs, _ = measured(project, estate, endpoint, {}, 1000)
+    bare_runs = measured(project, estate, endpoint, {}, 1000)[0] if with_bare else []
     runs, accounts = measured(project, estate, endpoint, AWS_LIKE, 1)
     rates, rate = max(allowed_after(account["calls"]) for account in accounts.values())
     counted: Counter[str] = Counter()
@@ -132,7 +131,7 @@ def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
         ("time", f"{plan.seconds:.2f} s", f"bound {plan.bound:.2f} s", verdict(plan.seconds, MOST_TIME * plan.bound, " s")),
         ("bound: AWS's rates", f"{plan.rates:.2f} s", plan.rate, ""),
         (f"bound: calls × {LATENCY * 1000:.0f} ms / {CONCURRENCY}", f"{plan.latency:.2f} s", "", ""),
-        ("bound: the emulator alone", f"{plan.emulator:.2f} s", f"{len_of(plan):,} requests", ""),
+        ("bound: the emulator alone", f"{plan.emulator:.2f} s", f"{sum(plan.counted.values()):,} requests", ""),
         (
             "beside it: requests that need each other's answers",
             f"{floor.CHAIN * LATENCY:.2f} s",
@@ -155,10 +154,6 @@ def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
     return rows
 
 
-def len_of(plan: Plan) -> int:
-    return sum(plan.counted.values())
-
-
 def plan_text(title: str, plan: Plan) -> list[str]:
     actions = [(line.action, line.reason, line.page) for line in floor.LINES]
     known = {action for action, _, _ in actions}
@@ -172,9 +167,9 @@ def plan_text(title: str, plan: Plan) -> list[str]:
     uncounted = {action: count for action, count in sorted(uncounted.items()) if count}
     notes = [f"The emulator counted, beyond what tierctl says: {', '.join(f'{count} {name}' for name, count in uncounted.items())}.", ""]
     return [
-        f"### {title}",
+        f"## A plan without changes: {title}",
         "",
-        f"Built by tierctl in {plan.build_seconds:.0f} s.",
+        f"`tierctl {' '.join(PLAN)}` of an estate that tierctl had built in {plan.build_seconds:.0f} s.",
         "",
         *table(("", "figure", "", "bar"), plan_rows(plan), left=(0, 2, 3)),
         *table(("action", "calls", "floor", "above", "why so often"), rows, left=(0, 4)),
@@ -209,9 +204,9 @@ GROWTH = (
 
 
 def growth_section(binary: Path, folder: Path, picture: Path | None) -> list[str]:
-    """The same estate, grown from one size to the next."""
+    """The same estate, grown from one size to the next; its picture too, if a file is given for it."""
     with bed(folder) as endpoint:
-        plans = [plan_without_changes(estate, binary, folder, endpoint) for estate in GROWTH]
+        plans = [plan_without_changes(estate, binary, folder, endpoint, with_bare=False) for estate in GROWTH]
     tenants = [plan.estate.total for plan in plans]
     judged = [total for total in tenants if total <= TENANTS]
     if picture:
@@ -222,8 +217,8 @@ def growth_section(binary: Path, folder: Path, picture: Path | None) -> list[str
             [
                 Panel("Calls", calls, "floor", floors, tenants),
                 Panel("Seconds", [plan.seconds for plan in plans], "bound", [plan.bound for plan in plans], tenants),
-                Panel("Seconds of processor time", [plan.cpu for plan in plans], "bar", [MOST_CPU] * len(judged), judged),
-                Panel("Megabytes at the peak", [plan.memory for plan in plans], "bar", [MOST_MEMORY] * len(judged), judged),
+                Panel("Seconds of processor time", [plan.cpu for plan in plans], f"bar, up to {TENANTS:,} tenants", [MOST_CPU] * len(judged), judged),
+                Panel("Megabytes at the peak", [plan.memory for plan in plans], f"bar, up to {TENANTS:,} tenants", [MOST_MEMORY] * len(judged), judged),
             ],
             picture,
         )
