@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import re
 import subprocess
 import sys
@@ -48,7 +47,7 @@ def play(endpoint: str, folder: Path) -> tuple[subprocess.CompletedProcess[str],
         "ANSIBLE_NOCOLOR": "True",
         "LC_ALL": "C.UTF-8",
     }
-    command = [Path(sys.executable).parent / "ansible-playbook", PLAYBOOK, "--extra-vars", json.dumps(variables)]
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), str(PLAYBOOK), "--extra-vars", json.dumps(variables)]
     started = time.perf_counter()
     ended = subprocess.run(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
@@ -90,15 +89,16 @@ def ansible_section(binary: Path, folder: Path) -> list[str]:
         ("**time**", f"**{run.seconds:.1f} s**", f"**{ansible_seconds:.1f} s**"),
         *((f"`{name}`", f"{calls.get(name, 0)}", f"{ansible_calls.get(name, 0)}") for name in names),
     ]
+    waits = sum(ansible_calls.values()) * LATENCY
     return [
         f"## One infra group with {TENANTS} tenants beside Ansible",
         "",
-        f"`tierctl plan --api-share 1`, and a rerun of [the playbook](../{PLAYBOOK.relative_to(ROOT)}) that makes things of the same",
-        f"shape, both without anything to change, {LATENCY * 1000:.0f} ms before every answer, at AWS's rates: Ansible",
-        f"{importlib.metadata.version('ansible')} with its collections `amazon.aws` and `community.aws`, all of whose modules that it",
-        "needs work with the emulator. Requests are those that the emulator counted. Ansible looks at one thing after another, each",
-        f"in a process of its own: of its time {sum(ansible_calls.values()) * LATENCY:.0f} s are waits for answers. It does not look for "
-        "what was left behind.",
+        f"`tierctl plan --api-share 1`, and a rerun of [the playbook](../{PLAYBOOK.relative_to(ROOT)}) that makes",
+        f"things of the same shape, both without anything to change, {LATENCY * 1000:.0f} ms before every answer, at AWS's rates:",
+        f"Ansible {importlib.metadata.version('ansible')} with its collections `amazon.aws` and `community.aws`, all of whose",
+        "modules that it needs work with the emulator. Requests are those that the emulator counted. Ansible looks at one thing",
+        f"after another, each in a process of its own: of its time {waits:.0f} s are waits for answers. It does not look for what",
+        "was left behind.",
         "",
         *table(("", "tierctl plan", "Ansible"), rows),
     ]

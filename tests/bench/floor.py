@@ -63,7 +63,12 @@ SCALING = "https://docs.aws.amazon.com/autoscaling/application/APIReference/API_
 STS = "https://docs.aws.amazon.com/STS/latest/APIReference/API_"
 
 LINES = (
-    Line("sts:GetCallerIdentity", lambda _: 1, "proves once that the credentials lead to this account", STS + "GetCallerIdentity.html"),
+    Line(
+        "sts:GetCallerIdentity",
+        lambda _: 1,
+        "proves once that the credentials lead to this account",
+        STS + "GetCallerIdentity.html",
+    ),
     Line("ec2:DescribeVpcs", lambda t: pages(t.vpcs, 1000), "pages of 1,000", EC2 + "DescribeVpcs.html"),
     Line(
         "ec2:DescribeVpcAttribute",
@@ -98,7 +103,9 @@ LINES = (
         "pages of 1,000 roles, with policies and tags",
         IAM + "GetAccountAuthorizationDetails.html",
     ),
-    Line("logs:DescribeLogGroups", lambda t: pages(t.log_groups, 50), "pages of 50, without tags", LOGS + "DescribeLogGroups.html"),
+    Line(
+        "logs:DescribeLogGroups", lambda t: pages(t.log_groups, 50), "pages of 50, without tags", LOGS + "DescribeLogGroups.html"
+    ),
     Line("logs:ListTagsForResource", lambda t: t.log_groups, "one log group", LOGS + "ListTagsForResource.html"),
     Line(
         "elasticloadbalancing:DescribeLoadBalancers",

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ def by_action(services: dict) -> dict[str, int]:
 
 
 def measure(project: Project, *arguments: str) -> Run:
-    command = [project.binary, *arguments, "--format", "json"]
+    command = [str(project.binary), *arguments, "--format", "json"]
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
         child = subprocess.Popen(command, cwd=project.folder, env=project.environment, stdin=subprocess.DEVNULL, stdout=output)
@@ -107,6 +107,6 @@ def verdict(value: float, most: float, unit: str) -> str:
     return f"{'within' if value <= most else '**OVER**'} {most:,.{0 if most >= 100 else 2}f}{unit}"
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]], left: tuple[int, ...] = (0,)) -> list[str]:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], left: tuple[int, ...] = (0,)) -> list[str]:
     line = "|" + "|".join("---" if column in left else "---:" for column in range(len(head))) + "|"
     return ["| " + " | ".join(head) + " |", line, *("| " + " | ".join(row) + " |" for row in rows), ""]

@@ -34,7 +34,7 @@ from measuring import (
 )
 
 #: A run shorter than this is measured more than once, and the median counts: others use the machine too.
-SHORT, REPEATS = 15.0, 3
+SHORT, REPEATS = 40.0, 3
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def plan_without_changes(estate: Estate, binary: Path, folder: Path, endpoint: s
 
 def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
     calls, least = sum(plan.calls.values()), sum(plan.floor.values())
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("calls", f"{calls:,}", f"floor {least:,}", verdict(calls, MOST_CALLS * least, "")),
         ("time", f"{plan.seconds:.2f} s", f"bound {plan.bound:.2f} s", verdict(plan.seconds, MOST_TIME * plan.bound, " s")),
         ("bound: AWS's rates", f"{plan.rates:.2f} s", plan.rate, ""),
@@ -165,7 +165,8 @@ def plan_text(title: str, plan: Plan) -> list[str]:
         rows.append((f"`{action}`", f"{calls:,}", f"{least:,}", above, f"[{reason}]({page})" if page else reason))
     uncounted = {action: count - plan.calls.get(action, 0) for action, count in plan.counted.items()}
     uncounted = {action: count for action, count in sorted(uncounted.items()) if count}
-    notes = [f"The emulator counted, beyond what tierctl says: {', '.join(f'{count} {name}' for name, count in uncounted.items())}.", ""]
+    listed = ", ".join(f"{count} {name}" for name, count in uncounted.items())
+    notes = [f"The emulator counted, beyond what tierctl says: {listed}.", ""] if uncounted else []
     return [
         f"## A plan without changes: {title}",
         "",
@@ -173,7 +174,7 @@ def plan_text(title: str, plan: Plan) -> list[str]:
         "",
         *table(("", "figure", "", "bar"), plan_rows(plan), left=(0, 2, 3)),
         *table(("action", "calls", "floor", "above", "why so often"), rows, left=(0, 4)),
-        *(notes if uncounted else []),
+        *notes,
     ]
 
 
@@ -210,6 +211,7 @@ def growth_section(binary: Path, folder: Path, picture: Path | None) -> list[str
     tenants = [plan.estate.total for plan in plans]
     judged = [total for total in tenants if total <= TENANTS]
     if picture:
+        bar, many = f"bar, up to {TENANTS:,} tenants", len(judged)
         calls = [sum(plan.calls.values()) for plan in plans]
         floors = [sum(plan.floor.values()) for plan in plans]
         draw(
@@ -217,8 +219,8 @@ def growth_section(binary: Path, folder: Path, picture: Path | None) -> list[str
             [
                 Panel("Calls", calls, "floor", floors, tenants),
                 Panel("Seconds", [plan.seconds for plan in plans], "bound", [plan.bound for plan in plans], tenants),
-                Panel("Seconds of processor time", [plan.cpu for plan in plans], f"bar, up to {TENANTS:,} tenants", [MOST_CPU] * len(judged), judged),
-                Panel("Megabytes at the peak", [plan.memory for plan in plans], f"bar, up to {TENANTS:,} tenants", [MOST_MEMORY] * len(judged), judged),
+                Panel("Seconds of processor time", [plan.cpu for plan in plans], bar, [MOST_CPU] * many, judged),
+                Panel("Megabytes at the peak", [plan.memory for plan in plans], bar, [MOST_MEMORY] * many, judged),
             ],
             picture,
         )

@@ -100,8 +100,8 @@ def image_section(binary: Path, folder: Path) -> list[str]:
     return [
         f"## A new image for {estate.total:,} tenants in {estate.accounts} accounts",
         "",
-        "`tierctl onboard --yes --api-share 1 tenants` after a change of `image` in each of the files, 60 ms before every answer.",
-        "Tasks start, and are healthy, at once.",
+        "`tierctl onboard --yes --api-share 1 tenants` after a change of `image` in each of the files, 60 ms before every",
+        "answer. Tasks start, and are healthy, at once.",
         "",
         *table(("", "figure"), rows),
         f"Most of what came: {many}.",
