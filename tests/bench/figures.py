@@ -143,10 +143,10 @@ class Project:
         return self
 
 
-def start_bed(folder: Path) -> tuple[subprocess.Popen, str]:
+def start_bed(folder: Path, *arguments: str) -> tuple[subprocess.Popen, str]:
     port = folder / "port"
     bed = subprocess.Popen(
-        [sys.executable, "-m", "testbed", "--port", "0", "--port-file", str(port), "--exit-with-parent"],
+        [sys.executable, "-m", "testbed", "--port", "0", "--port-file", str(port), "--exit-with-parent", *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT / "tests"), "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.DEVNULL,
     )
