@@ -4,6 +4,7 @@
 mod calls;
 mod error;
 mod gate;
+mod http;
 mod pace;
 mod rates;
 mod retries;

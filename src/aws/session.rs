@@ -156,6 +156,7 @@ fn name_profile(error: AwsError) -> AwsError {
 async fn configure(place: &Place, credentials: &Credentials) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
     let config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(super::http::client())
         .region(Region::new(place.region.clone()))
         .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
         .timeout_config(timeouts)
