@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream, try_join};
 use tokio::time::timeout;
 
 use crate::aws::{AwsError, Class, Reader};
@@ -106,18 +106,31 @@ async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
 }
 
 async fn read_stages(reader: &Reader, scope: &ReadScope) -> Result<Vec<Live>, AwsError> {
-    let mut found: Vec<Live> = Vec::new();
-    for stage in [Stage::First, Stage::Second, Stage::Third, Stage::Last] {
+    let found = read_stage(reader, scope, Stage::First, &[]).await?;
+    // One request for each tenant, in a bucket of their own: the stages do not wait for them.
+    let clusters: Vec<Live> = found.iter().filter(|live| live.kind == Kind::Cluster).cloned().collect();
+    let beside = read_stage(reader, scope, Stage::Beside, &clusters);
+    let (mut found, beside) = try_join!(read_further(reader, scope, found), beside)?;
+    found.extend(beside);
+    Ok(found)
+}
+
+async fn read_further(reader: &Reader, scope: &ReadScope, mut found: Vec<Live>) -> Result<Vec<Live>, AwsError> {
+    for stage in [Stage::Second, Stage::Third, Stage::Last] {
         if stage == Stage::Last {
             fill_tags(reader, scope, &mut found).await?;
         }
-        let reading = Reading { aws: reader, place: reader.place(), scope, found: &found };
-        let kinds = Kind::ALL.iter().filter(|kind| kind.resource().stage() == stage && !scope.without.contains(kind));
-        let read: Result<Vec<Vec<Live>>, AwsError> = join_all(kinds.map(|kind| kind.resource().read(&reading))).await.into_iter().collect();
-        let read: Vec<Live> = read?.into_iter().flatten().collect();
+        let read = read_stage(reader, scope, stage, &found).await?;
         found.extend(read);
     }
     Ok(found)
+}
+
+async fn read_stage(reader: &Reader, scope: &ReadScope, stage: Stage, found: &[Live]) -> Result<Vec<Live>, AwsError> {
+    let reading = Reading { aws: reader, place: reader.place(), scope, found };
+    let kinds = Kind::ALL.iter().filter(|kind| kind.resource().stage() == stage && !scope.without.contains(kind));
+    let read: Result<Vec<Vec<Live>>, AwsError> = join_all(kinds.map(|kind| kind.resource().read(&reading))).await.into_iter().collect();
+    Ok(read?.into_iter().flatten().collect())
 }
 
 fn holds_name(live: &Live, scope: &ReadScope) -> bool {
@@ -138,8 +151,9 @@ async fn fill_tags(reader: &Reader, scope: &ReadScope, found: &mut [Live]) -> Re
         .map(|live| live.id.clone())
         .collect();
     let mut tags = elb_tags::read(reader, &arns).await?;
+    let asked: BTreeSet<String> = arns.into_iter().collect();
     for live in found.iter_mut().filter(|live| is_tagged_apart(live)) {
-        if !arns.contains(&live.id) {
+        if !asked.contains(&live.id) {
             live.fields.insert(listener_rule::WHOSE.into(), true.into());
         }
         live.tags = tags.remove(&live.id).unwrap_or_default();

@@ -218,7 +218,9 @@ impl Reading<'_> {
 pub enum Stage {
     /// Needs nothing.
     First,
-    /// Needs VPCs, load balancers or clusters.
+    /// Needs clusters, and nothing waits for it.
+    Beside,
+    /// Needs VPCs or load balancers.
     Second,
     /// Needs listeners and target groups.
     Third,

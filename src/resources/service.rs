@@ -110,7 +110,7 @@ impl Resource for Services {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Second
+        Stage::Beside
     }
 
     fn found_through(&self) -> &'static [Kind] {
