@@ -26,7 +26,6 @@ use crate::resources::Kind;
 use crate::resources::model::{Key, Live, Place, Scope};
 use graph::Graph;
 pub use graph::{Node, Verb};
-pub use schedule::Rollout;
 use schedule::Schedule;
 use step::Ended;
 
@@ -42,8 +41,6 @@ pub struct Options {
     pub timeout: Duration,
     /// Whether to wait until things do their work.
     pub wait: bool,
-    /// How tenants go one after another.
-    pub rollout: Rollout,
     /// Where it is a saved plan: then each thing has to be as the plan found it when its turn comes, and not just ours.
     pub saved: Option<Saved>,
 }
@@ -167,6 +164,11 @@ impl Shared {
     }
 }
 
+/// How many steps it takes to carry a plan out, waits included.
+pub fn count_steps(plan: &Plan, wait: bool) -> usize {
+    Graph::new(plan, wait).nodes.len()
+}
+
 /// Carries out every step of the plan that is not blocked. Writers are by tier and cell.
 pub async fn run(
     plan: &Plan,
@@ -189,23 +191,23 @@ pub async fn run(
         looks: Mutex::default(),
     });
     let mut outcome = Outcome::default();
-    let mut schedule = Schedule::new(&graph, options.rollout);
+    let mut schedule = Schedule::new(&graph, plan);
     let mut lost: BTreeMap<usize, usize> = BTreeMap::new();
     let mut given_up: Vec<usize> = Vec::new();
     let mut running: JoinSet<(usize, Node, Ended)> = JoinSet::new();
     let mut started: BTreeMap<tokio::task::Id, usize> = BTreeMap::new();
     let (made_sender, mut made) = mpsc::unbounded_channel::<usize>();
     let mut is_told = false;
-    let tell_wave = |schedule: &Schedule, wave: usize| {
-        if schedule.waves() > 1 {
-            shared.send(Event::Wave { number: wave + 1, waves: schedule.waves(), tenants: schedule.size_of(wave) });
+    let tell_wave = |wave: usize| {
+        if let Some(tenants) = plan.waves.get(wave).filter(|_| plan.waves.len() > 1) {
+            shared.send(Event::Wave { number: wave + 1, waves: plan.waves.len(), tenants: tenants.len() });
         }
     };
-    tell_wave(&schedule, 0);
+    tell_wave(0);
     loop {
         if !interrupt.stop.is_cancelled() {
             while let Some(wave) = schedule.advance() {
-                tell_wave(&schedule, wave);
+                tell_wave(wave);
             }
             for index in schedule.take_ready() {
                 let (shared, work, made) = (shared.clone(), graph.work(plan, index), made_sender.clone());
@@ -266,7 +268,7 @@ pub async fn run(
             }
         }
     }
-    outcome.interrupted = interrupt.stop.is_cancelled() && !schedule.is_done() || interrupt.kill.is_cancelled();
+    outcome.interrupted = interrupt.stop.is_cancelled() && !schedule.left().is_empty() || interrupt.kill.is_cancelled();
     // Only a second Ctrl-C leaves any.
     for index in started.into_values() {
         let reason = "stopped while it ran: whether it took effect is unknown".to_string();
@@ -282,7 +284,7 @@ pub async fn run(
         outcome.not_started.push(Undone { node: graph.nodes[index].clone(), reason: reason.clone(), remedy });
     }
     for index in schedule.left() {
-        outcome.not_started.push(Undone { node: graph.nodes[index].clone(), reason: "interrupted".into(), remedy: String::new() });
+        outcome.not_started.push(Undone { node: graph.nodes[*index].clone(), reason: "interrupted".into(), remedy: String::new() });
     }
     outcome
 }

@@ -70,19 +70,22 @@ pub(super) async fn run(shared: &Shared, work: Work, made: &(dyn Fn() + Send + S
 async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync)) -> Result<Ended, Ended> {
     let Work { node, desired, live, changed, known, is_awaited, is_second_half } = work;
     let resource = node.kind.resource();
-    let writer =
-        shared.writer(&node.scope).ok_or_else(|| Ended::Failed("there is no session that may write here".into(), String::new()))?;
+    let writer = shared.writer(&node.scope).ok_or_else(|| {
+        let remedy = format!("name the spec of the tier {} too, so that its account is entered", node.scope.tier);
+        Ended::Failed("there is no session that may write here".into(), remedy)
+    })?;
     if let Some(live) = live.as_ref().filter(|live| live.place.account != writer.reader().place().account) {
         let reason = format!("{} is in {}, and {} is in {}", live.id, live.place, node.scope, writer.reader().place());
         return Err(Ended::Held(reason, "set the account of its cell back".into()));
     }
-    if let (Verb::Widen | Verb::Update | Verb::Delete, Some(live)) = (node.verb, &live) {
-        check_owner(shared, &node, writer, live).await?;
-    }
     let mut look = None;
+    let mut is_unmoved = false;
     if let Some(saved) = shared.saved.as_ref().filter(|_| node.verb != Verb::Await && !is_second_half) {
         look = shared.looks(writer.reader().place(), node.kind).acquire_owned().await.ok();
-        check_unmoved(shared, &node, writer, saved, live.as_ref(), desired.as_ref(), &known).await?;
+        is_unmoved = check_unmoved(shared, &node, writer, saved, live.as_ref(), desired.as_ref(), &known).await?;
+    }
+    if let (Verb::Widen | Verb::Update | Verb::Delete, Some(live), false) = (node.verb, &live, is_unmoved) {
+        check_owner(shared, &node, writer, live).await?;
     }
     if node.verb == Verb::Delete {
         let Some(live) = live else { return Ok(Ended::Done) };
@@ -104,24 +107,10 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     }
     let Some(desired) = desired else { return Ok(Ended::Done) };
     let mut wanted = resolved(shared, &desired, known)?;
-    let own_tags = wanted.tags.clone();
-    let record = |without: &[&str]| {
-        let tag = resource.record_tag(&wanted.fields)?;
-        let mut fields = wanted.fields.clone();
-        fields.retain(|field, _| !without.contains(&field.as_str()));
-        Some((tag, attribution::record(node.kind, &fields, &own_tags)))
-    };
-    // What is as wanted already is nothing to wait for.
-    let is_there = |field: &&str| live.as_ref().is_some_and(|live| live.fields.get(*field) == wanted.fields.get(*field));
-    let last: Vec<&str> = resource.set_when_ready().iter().copied().filter(|field| !is_there(field)).collect();
-    let later: Vec<&str> = match node.verb {
-        Verb::Create => last.iter().chain(resource.set_after_creation()).copied().collect(),
-        _ => last.clone(),
-    };
-    let (at_once, then, whole) = (record(&later), record(&last), record(&[]));
+    let records = Records::of(&node, &wanted, live.as_ref());
     // The first half of an update is not all that is applied, and a part is tagged after it is made.
     if node.verb != Verb::Widen && resource.is_tagged() {
-        wanted.tags.extend(at_once.clone());
+        wanted.tags.extend(records.at_once.clone());
     }
     let id = match (node.verb, &live) {
         (Verb::Create, _) => {
@@ -142,15 +131,14 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
     };
     drop(look);
     shared.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(desired.key.clone(), id.clone());
-    let recorded = |tag: &str| match (resource.is_tagged(), &live) {
-        (true, _) => wanted.tags.get(tag).cloned(),
-        (false, live) => live.as_ref().and_then(|live| live.tags.get(tag).cloned()),
-    };
-    if let (Verb::Create | Verb::Update, Some((tag, record))) = (node.verb, then.clone())
-        && recorded(&tag).as_ref() != Some(&record)
+    let changes_it = matches!(node.verb, Verb::Create | Verb::Update);
+    let thing = Live::new(node.kind, &wanted.place, &id, Tags::new(), &wanted.fields);
+    // What a part has recorded stands with its whole.
+    let has = if resource.is_tagged() { Some(&wanted.tags) } else { live.as_ref().map(|live| &live.tags) };
+    if let Some((tag, record)) = records.done.as_ref().filter(|_| changes_it)
+        && has.and_then(|tags| tags.get(tag)) != Some(record)
     {
-        let thing = Live::new(node.kind, &wanted.place, &id, Tags::new(), &wanted.fields);
-        add_tags(shared, &node, writer, &thing, &Tags::from([(tag, record)])).await?;
+        add_tags(shared, &node, writer, &thing, &Tags::from([(tag.clone(), record.clone())])).await?;
     }
     if node.verb == Verb::Create && node.scope.is_tenant() {
         let live = Live::new(node.kind, &wanted.place, &id, wanted.tags.clone(), &wanted.fields);
@@ -170,9 +158,8 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
                 let Some(ended) = pause.until_ready(condition).await? else { continue };
                 if matches!(ended, Ended::Done) {
                     match limited(shared, resource.complete(writer, &id, &wanted)).await {
-                        Ok(false) if has_completed || matches!(node.verb, Verb::Create | Verb::Update) && whole != then => {
-                            let thing = Live::new(node.kind, &wanted.place, &id, Tags::new(), &wanted.fields);
-                            add_tags(shared, &node, writer, &thing, &whole.clone().into_iter().collect()).await?;
+                        Ok(false) if has_completed || changes_it && records.ready != records.done => {
+                            add_tags(shared, &node, writer, &thing, &records.ready.clone().into_iter().collect()).await?;
                         }
                         Ok(false) => {}
                         Ok(true) => {
@@ -189,6 +176,34 @@ async fn carry_out(shared: &Shared, work: Work, made: &(dyn Fn() + Send + Sync))
             }
             Err(error) => pause.after(error).await?,
         }
+    }
+}
+
+/// What is recorded of a thing, by when that is so: tag and value.
+struct Records {
+    /// With the request that makes or changes it.
+    at_once: Option<(String, String)>,
+    /// When all requests of that have been answered.
+    done: Option<(String, String)>,
+    /// When it works.
+    ready: Option<(String, String)>,
+}
+
+impl Records {
+    fn of(node: &Node, wanted: &Wanted, live: Option<&Live>) -> Self {
+        let resource = node.kind.resource();
+        let record = |without: &[&str]| {
+            let tag = resource.record_tag(&wanted.fields)?;
+            let mut fields = wanted.fields.clone();
+            fields.retain(|field, _| !without.contains(&field.as_str()));
+            Some((tag, attribution::record(node.kind, &fields, &wanted.tags)))
+        };
+        // What is as wanted already is nothing to wait for.
+        let is_there = |field: &&str| live.is_some_and(|live| live.fields.get(*field) == wanted.fields.get(*field));
+        let last: Vec<&str> = resource.set_when_ready().iter().copied().filter(|field| !is_there(field)).collect();
+        let after_creation = if node.verb == Verb::Create { resource.set_after_creation() } else { &[] };
+        let later: Vec<&str> = last.iter().chain(after_creation).copied().collect();
+        Self { at_once: record(&later), done: record(&last), ready: record(&[]) }
     }
 }
 
@@ -224,6 +239,7 @@ async fn check_owner(shared: &Shared, node: &Node, writer: &Writer, live: &Live)
 const CHANGED_BY_OTHER_STEPS: &[(Kind, &str)] = &[(Kind::VpcEndpoint, "private_dns_enabled"), (Kind::RouteTable, "subnet_ids")];
 
 /// Between the plan and its turn a thing may have been made, changed or deleted by others: that is not what was reviewed.
+/// Whether it could be looked at: of what it is compared by, the tags that make it ours are part.
 async fn check_unmoved(
     shared: &Shared,
     node: &Node,
@@ -232,11 +248,11 @@ async fn check_unmoved(
     live: Option<&Live>,
     desired: Option<&Desired>,
     known: &BTreeSet<String>,
-) -> Result<(), Ended> {
+) -> Result<bool, Ended> {
     // Revisions never change.
     let request =
         plan.requests.iter().find(|request| request.reader.place() == writer.reader().place() && request.scope.wants(&node.scope));
-    let Some(request) = request.filter(|_| node.kind != Kind::TaskDefinition) else { return Ok(()) };
+    let Some(request) = request.filter(|_| node.kind != Kind::TaskDefinition) else { return Ok(false) };
     let mut pause = Pause::new(shared, node);
     let found = loop {
         match limited(shared, live::read_again(request, node.kind, &node.scope, live.and_then(|live| live.name.as_deref()))).await {
@@ -256,7 +272,7 @@ async fn check_unmoved(
         let is_own = |other: &Live| other.tags.get(TAG_PLAN) == Some(&plan.id) || known.contains(&other.id);
         return match found.iter().find(|other| other.owner().as_ref() == Some(&key) && !is_own(other)) {
             Some(other) => moved(format!("{} has been made", other.id)),
-            None => Ok(()),
+            None => Ok(true),
         };
     };
     let Some(now) = found.iter().find(|other| other.id == live.id) else { return moved(format!("{} is gone", live.id)) };
@@ -264,7 +280,7 @@ async fn check_unmoved(
     let mut differing = saved::differing(&of(live), &of(now));
     differing.retain(|field| !CHANGED_BY_OTHER_STEPS.contains(&(node.kind, field)));
     match differing.is_empty() {
-        true => Ok(()),
+        true => Ok(true),
         false => moved(format!("{} has been changed: {}", live.id, differing.join(", "))),
     }
 }

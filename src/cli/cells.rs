@@ -42,15 +42,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
             *placed.entry((&tenant.spec.tier, &placement.cell)).or_default() += 1;
         }
     }
-    let tiers = specs.tiers.iter().map(|tier| &tier.spec);
-    let tiers: Vec<_> = tiers.filter(|tier| arguments.tier.as_ref().is_none_or(|name| *name == *tier.tier)).collect();
-    if tiers.is_empty() {
-        let known: Vec<&str> = specs.tiers.iter().map(|tier| tier.spec.tier.as_str()).collect();
-        let name = arguments.tier.as_deref().unwrap_or_default();
-        return Err(Failure::usage(format!("there is no spec of the tier {name} (there are: {})", known.join(", ")), "name one of them"));
-    }
     let mut cells: Vec<CellDocument> = Vec::new();
-    for tier in tiers {
+    for tier in Context::tiers_named(&specs, arguments.tier.as_deref())? {
         for cell in &tier.cells {
             let groups: Vec<Group<'_>> = Group::all_of(tier).filter(|group| *group.cell.name == *cell.name).collect();
             cells.push(CellDocument {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::failure::Failure;
 use crate::estate::Group;
@@ -41,12 +42,9 @@ pub(super) fn narrow(specs: Specs, revision: &str, current_folder: &Path, paths:
     repository.must_follow(&roots, sources.map(|path| path.canonicalize().unwrap_or(path)))?;
     let is_meant = |file: &Path| roots.iter().any(|root| root == file || is_read_below(root, file));
 
-    let mut before = Vec::new();
-    for (file, _) in changed.iter().filter(|(file, was_there)| **was_there && is_meant(file)) {
-        before.push((file.clone(), repository.text_at(&base, file)?));
-    }
+    let before = changed.iter().filter(|(file, was_there)| **was_there && is_meant(file)).map(|(file, _)| file.clone());
     // What was wrong with them then is no matter now.
-    let before = load_texts(before);
+    let before = load_texts(repository.texts_at(&base, before.collect())?);
     let with_spec: BTreeSet<(&str, &str)> = specs.tenants.iter().map(|tenant| identity(&tenant.spec)).collect();
     let departed_tenants: Vec<&Loaded<TenantSpec>> =
         before.tenants.iter().filter(|tenant| !with_spec.contains(&identity(&tenant.spec))).collect();
@@ -199,11 +197,44 @@ impl Repository {
         }
     }
 
-    fn text_at(&self, commit: &str, file: &Path) -> Result<String, Failure> {
-        let mut object = OsString::from(format!("{commit}:"));
-        object.push(file.strip_prefix(&self.top).unwrap_or(file));
-        let bytes = self.asked([OsString::from("cat-file"), "blob".into(), object])?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    /// What stood in files at a commit: one question for all of them.
+    fn texts_at(&self, commit: &str, files: Vec<PathBuf>) -> Result<Vec<(PathBuf, String)>, Failure> {
+        let mut texts = Vec::new();
+        let odd = |file: &Path| file.as_os_str().as_bytes().contains(&b'\n');
+        let (apart, together): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(|file| odd(file));
+        let object = |file: &Path| {
+            let mut object = OsString::from(format!("{commit}:"));
+            object.push(file.strip_prefix(&self.top).unwrap_or(file));
+            object
+        };
+        // The form of the questions has a line for each.
+        for file in apart {
+            let bytes = self.asked([OsString::from("cat-file"), "blob".into(), object(&file)])?;
+            texts.push((file, String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        let mut questions = Vec::new();
+        for file in &together {
+            questions.extend_from_slice(object(file).as_bytes());
+            questions.push(b'\n');
+        }
+        let answers =
+            if together.is_empty() { Ok(Vec::new()) } else { git_with(&self.top, ["cat-file", "--batch"].map(OsString::from), questions)? };
+        let answers = answers.map_err(|said| Failure::usage(format!("git cannot say what has changed: {said}"), FETCH))?;
+        let mut rest = answers.as_slice();
+        for file in together {
+            // `<object> blob <size>`, the content, and a line's end.
+            let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+            let (header, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            let size = String::from_utf8_lossy(header).rsplit(' ').next().and_then(|size| size.parse::<usize>().ok());
+            let content = size.and_then(|size| after.get(1..=size));
+            let Some(content) = content else {
+                let said = String::from_utf8_lossy(header).into_owned();
+                return Err(Failure::usage(format!("git cannot say what stood in {}: {said}", file.display()), FETCH));
+            };
+            rest = after.get(content.len() + 2..).unwrap_or_default();
+            texts.push((file, String::from_utf8_lossy(content).into_owned()));
+        }
+        Ok(texts)
     }
 
     fn asked<const N: usize>(&self, arguments: [OsString; N]) -> Result<Vec<u8>, Failure> {
@@ -213,10 +244,23 @@ impl Repository {
 
 /// What git prints, or what it says of why it cannot.
 fn git<const N: usize>(folder: &Path, arguments: [OsString; N]) -> Result<Result<Vec<u8>, String>, Failure> {
+    git_with(folder, arguments, Vec::new())
+}
+
+/// The same with something to read.
+fn git_with<const N: usize>(folder: &Path, arguments: [OsString; N], input: Vec<u8>) -> Result<Result<Vec<u8>, String>, Failure> {
+    let unusable =
+        |error: std::io::Error| Failure::usage(format!("git cannot be run: {error}"), "install it, or leave --changed-since out");
+    let mut command = Command::new("git");
     // A plan writes nothing, and so not the index of the repository either.
-    let output = Command::new("git").arg("-C").arg(folder).args(arguments).env("GIT_OPTIONAL_LOCKS", "0").output();
-    let output =
-        output.map_err(|error| Failure::usage(format!("git cannot be run: {error}"), "install it, or leave --changed-since out"))?;
+    command.arg("-C").arg(folder).args(arguments).env("GIT_OPTIONAL_LOCKS", "0");
+    let mut git = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(unusable)?;
+    let stdin = git.stdin.take();
+    // Beside the reading of what it answers: else both would wait for each other.
+    let writer = std::thread::spawn(move || stdin.map_or(Ok(()), |mut stdin| stdin.write_all(&input)));
+    let output = git.wait_with_output().map_err(unusable)?;
+    // If it did not read all, it says why.
+    drop(writer.join());
     let said = String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("fatal: ").to_string();
     Ok(if output.status.success() { Ok(output.stdout) } else { Err(said) })
 }

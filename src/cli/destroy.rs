@@ -1,7 +1,7 @@
 use super::failure::{Exit, Failure};
 use super::{Context, WriteOptions, planning, write};
-use crate::apply::Rollout;
 use crate::aws::Access;
+use crate::plan::Rollout;
 use crate::plan::intent::{self, Purpose};
 
 /// Remove a tier

@@ -27,9 +27,9 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::apply::Rollout;
 use crate::aws::Calls;
-use crate::plan::Limits;
+use crate::plan::{Limits, Rollout};
+use crate::spec::model::TierSpec;
 use crate::spec::{self, Specs};
 use failure::{Exit, Failure};
 use signals::Signals;
@@ -202,17 +202,41 @@ impl Context {
         let path = PathBuf::from(named);
         let by_path = self.current_folder.join(&path).exists();
         let mut specs = self.specs(&[if by_path { path } else { self.tiers_folder()? }], false)?;
-        let known: Vec<String> = specs.tiers.iter().map(|tier| tier.spec.tier.to_string()).collect();
+        if !by_path {
+            Self::tiers_named(&specs, Some(named))?;
+        }
         specs.tiers.retain(|tier| tier.given && (by_path || *tier.spec.tier == named));
         match specs.tiers.len() {
             1 => Ok(specs),
-            0 if by_path => Err(Failure::usage(format!("{named} holds no tier"), "name a tier, or the file of its spec")),
-            0 => {
-                let message = format!("there is no spec of the tier {named} here (there are: {})", known.join(", "));
-                Err(Failure::usage(message, "name one of them, or the file of its spec"))
-            }
+            0 => Err(Failure::usage(format!("{named} holds no tier"), "name a tier, or the file of its spec")),
             _ => Err(Failure::usage("that names several tiers, and one is taken at a time", "name the file of one tier")),
         }
+    }
+
+    /// Those of these tiers that a name means: all, without one.
+    fn tiers_named<'s>(specs: &'s Specs, name: Option<&str>) -> Result<Vec<&'s TierSpec>, Failure> {
+        let tiers = || specs.tiers.iter().map(|tier| &tier.spec);
+        let meant: Vec<&TierSpec> = tiers().filter(|tier| name.is_none_or(|name| name == *tier.tier)).collect();
+        if !meant.is_empty() {
+            return Ok(meant);
+        }
+        let known: Vec<&str> = tiers().map(|tier| tier.tier.as_str()).collect();
+        Err(match name {
+            Some(name) => Failure::usage(
+                format!("there is no spec of the tier {name} here (there are: {})", known.join(", ")),
+                "name one of them, or the file of its spec",
+            ),
+            None => Failure::usage("there is no spec of a tier in tiers/", "go to the folder that holds the specs in `tiers/`"),
+        })
+    }
+
+    /// The specs in `tenants/`, named or not, with what is wrong with them; nothing where there is no such folder.
+    fn tenants_here(&self) -> Specs {
+        let paths = vec![PathBuf::from("tenants")];
+        if !self.current_folder.join("tenants").is_dir() {
+            return Specs::default();
+        }
+        spec::load(&spec::Request { paths, current_folder: self.current_folder.clone(), defaults: false })
     }
 
     /// Reads specs; findings that are errors end the command, warnings are shown.

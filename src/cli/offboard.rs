@@ -2,10 +2,9 @@ use std::path::{Path, PathBuf};
 
 use super::failure::{Exit, Failure};
 use super::{Context, WriteOptions, planning, write};
-use crate::apply::Rollout;
 use crate::aws::Access;
+use crate::plan::Rollout;
 use crate::plan::intent::Leaver;
-use crate::spec;
 
 /// Drain and remove tenants, and nothing else
 ///
@@ -72,11 +71,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
 
 /// Tier and name of the tenants in `tenants/` that are protected. What is wrong with other specs there is no matter here.
 fn protected(context: &Context) -> Vec<(String, String)> {
-    let paths = vec![PathBuf::from("tenants")];
-    if !context.current_folder.join(&paths[0]).is_dir() {
-        return Vec::new();
-    }
-    let specs = spec::load(&spec::Request { paths, current_folder: context.current_folder.clone(), defaults: false });
+    let specs = context.tenants_here();
     if specs.findings.has_errors() {
         context.terminal.note("Some specs in tenants/ have errors, and may not count as protected: `tierctl validate` shows them");
     }

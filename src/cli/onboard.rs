@@ -4,8 +4,7 @@ use super::failure::{Exit, Failure};
 use super::{Context, RolloutOptions, WriteOptions, planning, write};
 use crate::aws::Access;
 use crate::plan::intent::{self, Purpose};
-use crate::spec::model::TenantSpec;
-use crate::spec::{self, Loaded};
+use crate::spec::Specs;
 
 /// Make tenants real, new and changed alike
 ///
@@ -42,21 +41,15 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     }
     let subjects = intent::subjects(&specs);
     let mut subjects: Vec<_> = subjects.into_iter().filter(|subject| !subject.tenants.is_empty()).collect();
-    let others = if arguments.prune { tenants_here(context)? } else { Vec::new() };
+    let others = if arguments.prune { context.tenants_here() } else { Specs::default() };
+    if others.findings.has_errors() {
+        // One that cannot be read may be anybody's.
+        return Err(Failure::Specs(others.findings));
+    }
     for subject in &mut subjects {
-        let of_tier = others.iter().map(|tenant| &tenant.spec).filter(|tenant| *tenant.tier == *subject.tier.tier);
+        let of_tier = others.tenants.iter().map(|tenant| &tenant.spec).filter(|tenant| *tenant.tier == *subject.tier.tier);
         subject.spared = of_tier.map(|tenant| tenant.tenant.as_str()).collect();
     }
     let planning = async || planning::plan(context, &subjects, Purpose::Onboard { prune: arguments.prune }, Access::Write).await;
     write::carry_out(context, planning, &arguments.options, arguments.rollout.rollout()).await
-}
-
-/// The tenants that have a spec in `tenants/`, named or not. One that cannot be read may be anybody's.
-fn tenants_here(context: &Context) -> Result<Vec<Loaded<TenantSpec>>, Failure> {
-    let paths = vec![PathBuf::from("tenants")];
-    if !context.current_folder.join(&paths[0]).is_dir() {
-        return Ok(Vec::new());
-    }
-    let specs = spec::load(&spec::Request { paths, current_folder: context.current_folder.clone(), defaults: false });
-    if specs.findings.has_errors() { Err(Failure::Specs(specs.findings)) } else { Ok(specs.tenants) }
 }

@@ -26,13 +26,9 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let specs = context.specs(&[context.tiers_folder()?], false)?;
-    let wanted = |tier: &TierSpec| arguments.tier.as_ref().is_none_or(|name| *name == *tier.tier);
-    let subjects: Vec<_> = intent::subjects(&specs).into_iter().filter(|subject| wanted(subject.tier)).collect();
-    if subjects.is_empty() {
-        let known: Vec<&str> = specs.tiers.iter().map(|tier| tier.spec.tier.as_str()).collect();
-        let name = arguments.tier.as_deref().unwrap_or_default();
-        return Err(Failure::usage(format!("there is no spec of the tier {name} (there are: {})", known.join(", ")), "name one of them"));
-    }
+    let wanted = Context::tiers_named(&specs, arguments.tier.as_deref())?;
+    let is_wanted = |tier: &TierSpec| wanted.iter().any(|wanted| wanted.tier == tier.tier);
+    let subjects: Vec<_> = intent::subjects(&specs).into_iter().filter(|subject| is_wanted(subject.tier)).collect();
     let calls = &context.calls;
     let planned = planning::plan(context, &subjects, Purpose::Status, Access::Read).await?;
     let found = Found::of(&planned.live);

@@ -9,9 +9,9 @@ use super::failure::{Exit, Failure};
 use super::planning::Planned;
 use super::terminal::{Format, Terminal};
 use super::{Context, WriteOptions, progress};
-use crate::apply::{self, Event, Outcome, Rollout};
+use crate::apply::{self, Event, Outcome};
 use crate::aws::{Calls, bottleneck};
-use crate::plan::Plan;
+use crate::plan::{Plan, Rollout};
 use crate::report::{RunInfo, calls_text, event_json, outcome_json, outcome_text, plan_text};
 use crate::words::count;
 
@@ -36,13 +36,12 @@ pub(super) async fn carry_out_planned(
     let terminal = &context.terminal;
     let Planned { mut plan, notes, sessions, requests, saved, .. } = planned;
     plan.bottleneck = bottleneck(plan.writes(), context.api_share);
+    (plan.waves, plan.tolerated_failures) = (rollout.waves(&plan), rollout.tolerated());
     plan.exceeded = options.limits.limits().exceeded_by(&plan);
     if !terminal.format.is_for_programs() {
         unread_is_fine(terminal.print(&plan_text::render(&plan, &terminal.paint(), &notes)))?;
     }
-    let steps = plan.steps().count();
-    // A replacement is two steps: one that makes and one that deletes.
-    let total = steps + plan.summary().replace + if options.no_wait { 0 } else { plan.waits.len() };
+    let (steps, total) = (plan.steps().count(), apply::count_steps(&plan, !options.no_wait));
     if terminal.format == Format::Ndjson {
         unread_is_fine(terminal.print_json_line(&event_json::start(&plan, total, SystemTime::now())))?;
     }
@@ -71,8 +70,7 @@ pub(super) async fn carry_out_planned(
             return Ok(Exit::Blocked);
         }
         let saved = saved.map(|id| apply::Saved { id, requests });
-        let settings =
-            apply::Options { parallelism: context.parallelism, timeout: options.timeout, wait: !options.no_wait, rollout, saved };
+        let settings = apply::Options { parallelism: context.parallelism, timeout: options.timeout, wait: !options.no_wait, saved };
         let (sender, events) = mpsc::unbounded_channel();
         let interrupt = context.signals.hand_over();
         let running = apply::run(&plan, sessions.writers(), &settings, sender, interrupt);

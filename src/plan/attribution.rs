@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::compare::{self, FieldChange};
 use super::{Action, Change, Plan};
-use crate::resources::Kind;
-use crate::resources::model::{Desired, Fields, Live, Scope, TAG_CONTENT, TAG_DEPLOYED, TAG_PREFIX, Tags};
+use crate::resources::model::{Desired, Fields, Live, Scope, TAG_CONTENT, TAG_PREFIX, Tags};
+use crate::resources::{Kind, task_definition};
 use crate::sha256;
 
 const VERSION: &str = "1:";
@@ -133,8 +133,11 @@ pub(super) fn attribute(desired: &Desired, live: &Live, changes: &mut [FieldChan
 
 /// A revision never changes: another one is wanted, or another one runs than was deployed.
 fn of_revision(desired: &Desired, live: &Live) -> Origin {
-    match live.tags.get(TAG_DEPLOYED) {
-        Some(deployed) => origin(live.tags.get(TAG_CONTENT) == Some(deployed), desired.tags.get(TAG_CONTENT) == Some(deployed)),
+    match live.text(task_definition::DEPLOYED) {
+        Some(deployed) => {
+            let is_deployed = |tags: &Tags| tags.get(TAG_CONTENT).is_some_and(|content| content == deployed);
+            origin(is_deployed(&live.tags), is_deployed(&desired.tags))
+        }
         None => Origin::Spec,
     }
 }

@@ -78,6 +78,8 @@ struct Calculation<'a> {
     /// A rule, and one whose old route it takes over.
     successions: Vec<Succession>,
     duplicates: Vec<Duplicate<'a>>,
+    /// Those of these that go, by kind and id.
+    superfluous: BTreeSet<(Kind, String)>,
     plan: Plan,
 }
 
@@ -136,6 +138,7 @@ impl<'a> Calculation<'a> {
             renamed: BTreeSet::new(),
             successions: Vec::new(),
             duplicates: Vec::new(),
+            superfluous: BTreeSet::new(),
             plan: Plan::default(),
         }
     }
@@ -623,6 +626,7 @@ impl<'a> Calculation<'a> {
             if let Some(change) = self.plan.changes.last_mut() {
                 change.origin = Some(Origin::Unattributed);
             }
+            self.superfluous.insert((other.kind, other.id.clone()));
         }
     }
 
@@ -743,8 +747,10 @@ impl<'a> Calculation<'a> {
     /// new network under living tenants is worse than none. A tenant is changed whole or not at all, and a new one
     /// needs a whole infra group.
     fn hold_back(&mut self) {
-        // One of two things of one identity has its origin already: it goes, since the one that is protected stays.
-        let is_removed = |change: &Change| matches!(change.action, Action::Delete | Action::Replace) && change.origin.is_none();
+        // One of two things of one identity goes, since the one that is protected stays.
+        let superfluous = std::mem::take(&mut self.superfluous);
+        let is_superfluous = |change: &Change| change.live.as_ref().is_some_and(|live| superfluous.contains(&(live.kind, live.id.clone())));
+        let is_removed = |change: &Change| matches!(change.action, Action::Delete | Action::Replace) && !is_superfluous(change);
         let protected = self.plan.changes.iter().filter(|change| is_removed(change) && self.intent.protected.contains(&change.scope));
         let protected: BTreeMap<Scope, String> =
             protected.map(|change| (change.scope.clone(), format!("{} {} is protected", change.subject.name(), change.name))).collect();

@@ -7,6 +7,7 @@ pub mod intent;
 pub mod order;
 pub mod placement;
 pub mod saved;
+mod waves;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,7 @@ use crate::words::count;
 pub use attribution::Origin;
 pub use calculate::calculate;
 pub use compare::FieldChange;
+pub use waves::Rollout;
 
 /// What may be done to the things of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +210,10 @@ pub struct Plan {
     pub tenants: BTreeMap<Scope, BTreeSet<String>>,
     /// In what it does more than it may.
     pub exceeded: Vec<String>,
+    /// Tenants by the wave in which they go.
+    pub waves: Vec<BTreeSet<Scope>>,
+    /// Once more tenants than these have failed, none begins any more.
+    pub tolerated_failures: Option<usize>,
     /// What takes longest at the rates that may be used.
     pub bottleneck: Option<Bottleneck>,
     /// What it is about.
@@ -244,7 +250,7 @@ impl Limits {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     pub create: usize,
     pub update: usize,
@@ -270,6 +276,11 @@ impl Plan {
     /// Takes in what was found out beside the comparison, each in its place.
     pub fn add(&mut self, blocked: Vec<Change>, warnings: Vec<String>) {
         self.warnings.extend(warnings);
+        // What is found of one account in several plans of cells is the same as in one of all.
+        self.warnings.sort();
+        self.warnings.dedup();
+        self.unclaimed.sort();
+        self.unclaimed.dedup();
         self.changes.extend(blocked);
         calculate::sort(&mut self.changes, &mut self.waits);
     }

@@ -23,7 +23,7 @@ pub enum EventDocument<'a> {
         time: String,
         /// Numbers of changes, by what they do.
         summary: Summary,
-        /// Steps to come; of an update that also takes something away the first half, `widen`, comes in addition.
+        /// Steps to come, waits among them; of each there is one result, if the run is not ended early.
         steps: usize,
     },
     /// What goes on in a step that has not ended.

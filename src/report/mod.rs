@@ -16,11 +16,12 @@ pub mod status;
 mod testing;
 mod values;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::aws::CallCount;
 use crate::resources::Kind;
@@ -41,12 +42,12 @@ pub struct RunInfo {
 }
 
 /// What varies from run to run.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RunDocument {
     /// When it ended, in UTC, as `2026-01-31T12:00:00Z`.
     time: String,
     /// Of tierctl.
-    version: &'static str,
+    version: String,
     /// Requests by service and action, retries included and polls not.
     calls: BTreeMap<String, BTreeMap<String, u64>>,
     /// Requests that asked whether something is ready.
@@ -57,7 +58,7 @@ impl RunInfo {
     pub fn document(&self) -> RunDocument {
         RunDocument {
             time: humantime::format_rfc3339_seconds(self.time).to_string(),
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").into(),
             calls: by_service(&self.calls, |count| count.calls),
             polls: by_service(&self.calls, |count| count.polls),
         }
@@ -74,38 +75,54 @@ fn by_service(calls: &BTreeMap<String, CallCount>, number: impl Fn(&CallCount) -
 }
 
 /// What a thing is, as all JSON has it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Identity<'a> {
     /// A kind of AWS thing, as `vpc_endpoint`; `infra_group` or `tenant` where one is refused as a whole.
-    kind: &'a str,
+    kind: Cow<'a, str>,
     /// Its name within its scope: the value of the tag `tierctl:resource`.
-    name: &'a str,
-    tier: &'a str,
-    cell: &'a str,
-    infra_group: &'a str,
+    name: Cow<'a, str>,
+    tier: Cow<'a, str>,
+    cell: Cow<'a, str>,
+    infra_group: Cow<'a, str>,
     /// Null for a thing of the tier.
-    tenant: Option<&'a str>,
+    tenant: Option<Cow<'a, str>>,
 }
 
 impl<'a> Identity<'a> {
     fn new(kind: &'a str, name: &'a str, scope: &'a Scope) -> Self {
         let Scope { tier, cell, infra_group, tenant } = scope;
-        Self { kind, name, tier, cell, infra_group, tenant: tenant.as_deref() }
+        Self {
+            kind: kind.into(),
+            name: name.into(),
+            tier: tier.into(),
+            cell: cell.into(),
+            infra_group: infra_group.into(),
+            tenant: tenant.as_ref().map(Cow::from),
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        let infra_group = Scope::infra_group(&self.tier, &self.cell, &self.infra_group);
+        self.tenant.as_ref().map_or(infra_group.clone(), |tenant| infra_group.with_tenant(tenant))
     }
 }
 
 /// Where a thing is.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Located<'a> {
     /// AWS account number, of 12 digits.
-    account: &'a str,
+    account: Cow<'a, str>,
     /// AWS Region.
-    region: &'a str,
+    region: Cow<'a, str>,
 }
 
 impl<'a> Located<'a> {
     fn at(place: &'a Place) -> Self {
-        Self { account: &place.account, region: &place.region }
+        Self { account: (&place.account).into(), region: (&place.region).into() }
+    }
+
+    fn place(&self) -> Place {
+        Place { account: self.account.to_string(), region: self.region.to_string() }
     }
 }
 

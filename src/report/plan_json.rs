@@ -1,107 +1,109 @@
 //! A plan as JSON. All but `run` is the same, byte for byte, for the same specs and state.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{FORMAT_VERSION, Identity, Located, RunDocument, RunInfo};
 use crate::plan::{Action, Change, FieldChange, Origin, Plan, PlannedCell, Summary};
 use crate::resources::model::Condition;
 
 /// What `tierctl plan --format json` prints.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PlanDocument<'a> {
     /// Version 1.1 may say more than 1.0; 2.0 takes something away, or means something else by it.
-    format_version: &'static str,
+    pub(super) format_version: Cow<'a, str>,
     /// Numbers of changes, by what they do.
-    summary: Summary,
+    pub(super) summary: Summary,
     /// The tiers' before the tenants', then by scope, kind and name.
-    changes: Vec<ChangeDocument<'a>>,
+    pub(super) changes: Vec<ChangeDocument<'a>>,
     /// Things with tierctl's tags that no spec names: they are left alone.
-    unclaimed: Vec<UnclaimedDocument<'a>>,
+    pub(super) unclaimed: Vec<UnclaimedDocument<'a>>,
     /// Cells that the plan is about.
-    cells: Vec<&'a PlannedCell>,
+    pub(super) cells: Vec<Cow<'a, PlannedCell>>,
     /// Cells that could not be read: the plan says nothing of them.
-    unread: Vec<UnreadDocument<'a>>,
+    pub(super) unread: Vec<UnreadDocument<'a>>,
     /// Tenants without a placement that live in none of the cells that `plan --cell` is about: they live in others, or
     /// nowhere yet.
-    elsewhere: Vec<TenantDocument<'a>>,
+    pub(super) elsewhere: Vec<TenantDocument<'a>>,
     /// Things that are as the specs say and do not do their work yet.
-    waits: Vec<WaitDocument<'a>>,
+    pub(super) waits: Vec<WaitDocument<'a>>,
     /// Seconds that it takes at the least to carry out, by the request rates that AWS publishes and the share of them that
     /// may be used (`--api-share`).
     least_seconds: u64,
     /// In what the plan does more than it may.
-    exceeded: &'a [String],
+    pub(super) exceeded: Cow<'a, [String]>,
     /// What is worth knowing before the plan is carried out.
-    warnings: &'a [String],
+    pub(super) warnings: Cow<'a, [String]>,
     /// What varies from run to run.
-    run: RunDocument,
+    pub(super) run: RunDocument,
 }
 
 /// A thing that is to be made, changed, replaced or deleted, or that cannot be.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeDocument<'a> {
-    action: Action,
+    pub(super) action: Action,
     #[serde(flatten)]
-    identity: Identity<'a>,
+    pub(super) identity: Identity<'a>,
     #[serde(flatten)]
-    located: Located<'a>,
+    pub(super) located: Located<'a>,
     /// The fields that differ; of a thing to be made, all.
-    fields: &'a [FieldChange],
+    pub(super) fields: Cow<'a, [FieldChange]>,
     /// AWS's id or ARN of the thing; null for one to be made.
-    id: Option<&'a str>,
+    pub(super) id: Option<Cow<'a, str>>,
     /// Where it comes from; null where it is refused before anything was compared.
-    origin: Option<Origin>,
+    pub(super) origin: Option<Origin>,
     /// Why it is replaced, deleted or blocked; null where the fields say it.
-    reason: Option<&'a str>,
+    pub(super) reason: Option<Cow<'a, str>>,
     /// How many tenants depend on what the tier has here; null for a tenant's own.
-    dependents: Option<usize>,
+    pub(super) dependents: Option<usize>,
 }
 
 /// A thing with tierctl's tags that no spec names.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct UnclaimedDocument<'a> {
     #[serde(flatten)]
-    identity: Identity<'a>,
+    pub(super) identity: Identity<'a>,
     #[serde(flatten)]
-    located: Located<'a>,
+    pub(super) located: Located<'a>,
     /// AWS's id or ARN of it.
-    id: &'a str,
+    pub(super) id: Cow<'a, str>,
 }
 
 /// A cell that could not be read.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct UnreadDocument<'a> {
-    tier: &'a str,
-    cell: &'a str,
+    pub(super) tier: Cow<'a, str>,
+    pub(super) cell: Cow<'a, str>,
     #[serde(flatten)]
-    located: Located<'a>,
+    pub(super) located: Located<'a>,
     /// Why not.
-    reason: &'a str,
+    pub(super) reason: Cow<'a, str>,
     /// What to do about it.
-    remedy: &'a str,
+    pub(super) remedy: Cow<'a, str>,
 }
 
 /// A tenant by name.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TenantDocument<'a> {
-    tier: &'a str,
-    tenant: &'a str,
+    pub(super) tier: Cow<'a, str>,
+    pub(super) tenant: Cow<'a, str>,
 }
 
 /// A thing that is as it should be and does not do its work yet.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WaitDocument<'a> {
     #[serde(flatten)]
-    identity: Identity<'a>,
+    pub(super) identity: Identity<'a>,
     #[serde(flatten)]
-    located: Located<'a>,
-    state: WaitState,
+    pub(super) located: Located<'a>,
+    pub(super) state: WaitState,
     /// What it waits for.
-    reason: &'a str,
+    pub(super) reason: Cow<'a, str>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WaitState {
     /// It is on its way by itself.
@@ -116,17 +118,17 @@ pub enum WaitState {
 
 pub fn document<'a>(plan: &'a Plan, run: &RunInfo) -> PlanDocument<'a> {
     PlanDocument {
-        format_version: FORMAT_VERSION,
+        format_version: FORMAT_VERSION.into(),
         summary: plan.summary(),
         changes: plan.changes.iter().map(|one| change(one, plan)).collect(),
         unclaimed: unclaimed(plan),
-        cells: plan.cells.iter().collect(),
+        cells: plan.cells.iter().map(Cow::Borrowed).collect(),
         unread: unread(plan),
-        elsewhere: plan.elsewhere.iter().map(|(tier, tenant)| TenantDocument { tier, tenant }).collect(),
+        elsewhere: plan.elsewhere.iter().map(|(tier, tenant)| TenantDocument { tier: tier.into(), tenant: tenant.into() }).collect(),
         waits: waits(plan),
         least_seconds: plan.bottleneck.as_ref().map_or(0, |slowest| slowest.seconds.ceil() as u64),
-        exceeded: &plan.exceeded,
-        warnings: &plan.warnings,
+        exceeded: (&plan.exceeded).into(),
+        warnings: (&plan.warnings).into(),
         run: run.document(),
     }
 }
@@ -136,10 +138,10 @@ pub(super) fn change<'a>(change: &'a Change, plan: &Plan) -> ChangeDocument<'a> 
         action: change.action,
         identity: Identity::new(change.subject.name(), &change.name, &change.scope),
         located: Located::at(&change.place),
-        fields: &change.fields,
-        id: change.live.as_ref().map(|live| live.id.as_str()),
+        fields: (&change.fields).into(),
+        id: change.live.as_ref().map(|live| live.id.as_str().into()),
         origin: change.origin,
-        reason: change.reason.as_deref(),
+        reason: change.reason.as_deref().map(Cow::from),
         dependents: plan.dependents(change),
     }
 }
@@ -148,18 +150,18 @@ fn unclaimed(plan: &Plan) -> Vec<UnclaimedDocument<'_>> {
     let entries = plan.unclaimed.iter().map(|item| UnclaimedDocument {
         identity: Identity::new(item.key.kind.name(), &item.key.name, &item.key.scope),
         located: Located::at(&item.place),
-        id: &item.id,
+        id: (&item.id).into(),
     });
     entries.collect()
 }
 
 pub(super) fn unread(plan: &Plan) -> Vec<UnreadDocument<'_>> {
     let entries = plan.unread.iter().map(|unread| UnreadDocument {
-        tier: &unread.tier,
-        cell: &unread.cell,
+        tier: (&unread.tier).into(),
+        cell: (&unread.cell).into(),
         located: Located::at(&unread.place),
-        reason: &unread.reason,
-        remedy: &unread.remedy,
+        reason: (&unread.reason).into(),
+        remedy: (&unread.remedy).into(),
     });
     entries.collect()
 }
@@ -177,7 +179,7 @@ fn waits(plan: &Plan) -> Vec<WaitDocument<'_>> {
             identity: Identity::new(key.kind.name(), &key.name, &key.scope),
             located: Located::at(&wait.desired.place),
             state,
-            reason: wait.live.condition.reason()?,
+            reason: wait.live.condition.reason()?.into(),
         })
     });
     entries.collect()

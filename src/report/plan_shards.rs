@@ -1,16 +1,17 @@
 //! Plans as JSON, read again and joined: a pipeline plans each cell in a job of its own.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{FORMAT_VERSION, RunInfo};
+use super::plan_json::{ChangeDocument, PlanDocument, UnreadDocument, WaitDocument, WaitState};
+use super::{FORMAT_VERSION, Identity, RunDocument, RunInfo};
 use crate::aws::CallCount;
-use crate::plan::{Action, Change, FieldChange, Origin, Plan, PlannedCell, Subject, Unclaimed, Unread, Wait};
+use crate::plan::{Action, Change, Plan, PlannedCell, Subject, Unclaimed, Unread, Wait};
 use crate::resources::Kind;
-use crate::resources::model::{Condition, Desired, Fields, Key, Live, Place, Scope, Tags};
+use crate::resources::model::{Condition, Desired, Fields, Key, Live, Tags};
 
 /// A plan as it was printed; what is not said of its things is unknown.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,93 +29,6 @@ pub enum NoPlan {
     Version(String),
 }
 
-#[derive(Deserialize)]
-struct PlanText {
-    summary: SummaryText,
-    cells: Vec<PlannedCell>,
-    changes: Vec<ChangeText>,
-    unclaimed: Vec<ThingText>,
-    unread: Vec<UnreadText>,
-    elsewhere: Vec<TenantText>,
-    waits: Vec<WaitText>,
-    exceeded: Vec<String>,
-    warnings: Vec<String>,
-    run: RunText,
-}
-
-#[derive(Deserialize)]
-struct SummaryText {
-    unchanged: usize,
-}
-
-#[derive(Deserialize)]
-struct ChangeText {
-    action: Action,
-    kind: String,
-    name: String,
-    tier: String,
-    cell: String,
-    infra_group: String,
-    tenant: Option<String>,
-    account: String,
-    region: String,
-    fields: Vec<FieldChange>,
-    id: Option<String>,
-    origin: Option<Origin>,
-    reason: Option<String>,
-    dependents: Option<usize>,
-}
-
-#[derive(Deserialize)]
-struct ThingText {
-    kind: Kind,
-    name: String,
-    tier: String,
-    cell: String,
-    infra_group: String,
-    tenant: Option<String>,
-    account: String,
-    region: String,
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct UnreadText {
-    tier: String,
-    cell: String,
-    account: String,
-    region: String,
-    reason: String,
-    remedy: String,
-}
-
-#[derive(Deserialize)]
-struct TenantText {
-    tier: String,
-    tenant: String,
-}
-
-#[derive(Deserialize)]
-struct WaitText {
-    kind: Kind,
-    name: String,
-    tier: String,
-    cell: String,
-    infra_group: String,
-    tenant: Option<String>,
-    account: String,
-    region: String,
-    state: String,
-    reason: String,
-}
-
-#[derive(Deserialize)]
-struct RunText {
-    time: String,
-    calls: BTreeMap<String, BTreeMap<String, u64>>,
-    polls: BTreeMap<String, BTreeMap<String, u64>>,
-}
-
 /// Reads what `plan --format json` has printed.
 pub fn read(text: &str) -> Result<Shard, NoPlan> {
     let value: Value = serde_json::from_str(text).map_err(|error| NoPlan::Foreign(error.to_string()))?;
@@ -123,87 +37,95 @@ pub fn read(text: &str) -> Result<Shard, NoPlan> {
     if !is_foreign && version != FORMAT_VERSION {
         return Err(NoPlan::Version(version));
     }
-    let text: PlanText = serde_json::from_value(value).map_err(|error| NoPlan::Foreign(error.to_string()))?;
-    let mut plan = Plan { unchanged: text.summary.unchanged, warnings: text.warnings, exceeded: text.exceeded, ..Plan::default() };
-    plan.cells = text.cells.into_iter().collect();
-    for one in text.changes {
-        let change = change(&one).map_err(NoPlan::Foreign)?;
+    let document: PlanDocument<'_> = serde_json::from_value(value).map_err(|error| NoPlan::Foreign(error.to_string()))?;
+    let mut plan = Plan {
+        unchanged: document.summary.unchanged,
+        warnings: document.warnings.into_owned(),
+        exceeded: document.exceeded.into_owned(),
+        cells: document.cells.into_iter().map(Cow::into_owned).collect(),
+        unread: document.unread.iter().map(unread).collect(),
+        elsewhere: document.elsewhere.iter().map(|one| (one.tier.to_string(), one.tenant.to_string())).collect(),
+        ..Plan::default()
+    };
+    for one in &document.changes {
+        let change = change(one)?;
         if let Some(dependents) = one.dependents.filter(|number| *number > 0) {
             // Of tenants that live there only how many they are is known.
             plan.tenants.entry(change.scope.clone()).or_insert_with(|| (0..dependents).map(|number| number.to_string()).collect());
         }
         plan.changes.push(change);
     }
-    plan.unclaimed = text.unclaimed.into_iter().map(unclaimed).collect();
-    plan.unread = text.unread.into_iter().map(unread).collect();
-    plan.elsewhere = text.elsewhere.into_iter().map(|tenant| (tenant.tier, tenant.tenant)).collect();
-    plan.waits = text.waits.into_iter().map(wait).collect();
-    Ok(Shard { plan, run: run(text.run) })
+    for one in &document.unclaimed {
+        plan.unclaimed.push(Unclaimed { key: key(&one.identity)?, place: one.located.place(), id: one.id.to_string() });
+    }
+    for one in &document.waits {
+        plan.waits.push(wait(one)?);
+    }
+    Ok(Shard { plan, run: run(document.run) })
 }
 
-fn scope(tier: String, cell: String, infra_group: String, tenant: Option<String>) -> Scope {
-    Scope { tier, cell, infra_group, tenant }
+fn kind(identity: &Identity<'_>) -> Result<Kind, NoPlan> {
+    serde_json::from_value(json!(identity.kind)).map_err(|error| NoPlan::Foreign(error.to_string()))
 }
 
-fn change(text: &ChangeText) -> Result<Change, String> {
-    let whole = [Subject::Tenant, Subject::InfraGroup].into_iter().find(|subject| subject.name() == text.kind);
-    let subject = match whole {
-        Some(subject) => subject,
-        None => Subject::Resource(serde_json::from_value(json!(text.kind)).map_err(|error| error.to_string())?),
-    };
-    let scope = scope(text.tier.clone(), text.cell.clone(), text.infra_group.clone(), text.tenant.clone());
-    let place = Place { account: text.account.clone(), region: text.region.clone() };
-    let mut change = Change::blocked(subject, &scope, &text.name, &place, String::new());
-    change.action = text.action;
-    change.reason.clone_from(&text.reason);
-    change.origin = text.origin;
-    if let Subject::Resource(kind) = subject {
-        change.live = text.id.as_ref().map(|id| Live::new(kind, &place, id, Tags::new(), &Fields::new()));
-        if text.action == Action::Create {
-            let fields: Fields = text.fields.iter().map(|field| (field.path.clone(), field.after.clone())).collect();
-            change.desired = Some(Desired::new(Key::new(&scope, kind, &text.name), &place, &fields, &Tags::new()));
+fn key(identity: &Identity<'_>) -> Result<Key, NoPlan> {
+    Ok(Key::new(&identity.scope(), kind(identity)?, identity.name.to_string()))
+}
+
+fn change(document: &ChangeDocument<'_>) -> Result<Change, NoPlan> {
+    let identity = &document.identity;
+    let whole = [Subject::Tenant, Subject::InfraGroup].into_iter().find(|subject| subject.name() == identity.kind);
+    let subject = whole.map_or_else(|| kind(identity).map(Subject::Resource), Ok)?;
+    let place = document.located.place();
+    let mut change = Change::blocked(subject, &identity.scope(), &identity.name, &place, String::new());
+    change.action = document.action;
+    change.reason = document.reason.as_deref().map(String::from);
+    change.origin = document.origin;
+    if let Some(key) = change.key() {
+        change.live = document.id.as_ref().map(|id| Live::new(key.kind, &place, id.as_ref(), Tags::new(), &Fields::new()));
+        if document.action == Action::Create {
+            let fields: Fields = document.fields.iter().map(|field| (field.path.clone(), field.after.clone())).collect();
+            change.desired = Some(Desired::new(key, &place, &fields, &Tags::new()));
         }
     }
-    change.fields.clone_from(&text.fields);
+    change.fields = document.fields.to_vec();
     Ok(change)
 }
 
-fn unclaimed(text: ThingText) -> Unclaimed {
-    let scope = scope(text.tier, text.cell, text.infra_group, text.tenant);
-    Unclaimed { key: Key::new(&scope, text.kind, text.name), place: Place { account: text.account, region: text.region }, id: text.id }
+fn unread(document: &UnreadDocument<'_>) -> Unread {
+    Unread {
+        tier: document.tier.to_string(),
+        cell: document.cell.to_string(),
+        place: document.located.place(),
+        reason: document.reason.to_string(),
+        remedy: document.remedy.to_string(),
+    }
 }
 
-fn unread(text: UnreadText) -> Unread {
-    let place = Place { account: text.account, region: text.region };
-    Unread { tier: text.tier, cell: text.cell, place, reason: text.reason, remedy: text.remedy }
-}
-
-fn wait(text: WaitText) -> Wait {
-    let place = Place { account: text.account, region: text.region };
-    let key = Key::new(&scope(text.tier, text.cell, text.infra_group, text.tenant), text.kind, text.name);
-    let condition = match text.state.as_str() {
-        "blocked" => Condition::Blocked(text.reason),
-        "failed" => Condition::Failed(text.reason),
-        "leaving" => Condition::Leaving(text.reason),
-        _ => Condition::Pending(text.reason),
+fn wait(document: &WaitDocument<'_>) -> Result<Wait, NoPlan> {
+    let (key, place, reason) = (key(&document.identity)?, document.located.place(), document.reason.to_string());
+    let condition = match document.state {
+        WaitState::Pending => Condition::Pending(reason),
+        WaitState::Blocked => Condition::Blocked(reason),
+        WaitState::Failed => Condition::Failed(reason),
+        WaitState::Leaving => Condition::Leaving(reason),
     };
     let live = Live::new(key.kind, &place, String::new(), Tags::new(), &Fields::new()).in_condition(condition);
-    Wait { desired: Desired::new(key, &place, &Fields::new(), &Tags::new()), live, after: Vec::new() }
+    Ok(Wait { desired: Desired::new(key, &place, &Fields::new(), &Tags::new()), live, after: Vec::new() })
 }
 
-fn run(text: RunText) -> RunInfo {
+fn run(document: RunDocument) -> RunInfo {
     let mut calls: BTreeMap<String, CallCount> = BTreeMap::new();
-    for (service, actions) in text.calls {
-        for (action, number) in actions {
-            calls.entry(format!("{service}:{action}")).or_default().calls += number;
+    let mut add = |services: BTreeMap<String, BTreeMap<String, u64>>, count: fn(&mut CallCount) -> &mut u64| {
+        for (service, actions) in services {
+            for (action, number) in actions {
+                *count(calls.entry(format!("{service}:{action}")).or_default()) += number;
+            }
         }
-    }
-    for (service, actions) in text.polls {
-        for (action, number) in actions {
-            calls.entry(format!("{service}:{action}")).or_default().polls += number;
-        }
-    }
-    RunInfo { time: humantime::parse_rfc3339(&text.time).unwrap_or(SystemTime::UNIX_EPOCH), calls }
+    };
+    add(document.calls, |count| &mut count.calls);
+    add(document.polls, |count| &mut count.polls);
+    RunInfo { time: humantime::parse_rfc3339(&document.time).unwrap_or(SystemTime::UNIX_EPOCH), calls }
 }
 
 /// One plan of all of them. What several say of one account is said once; a cell that is in two of them is an error, and is
@@ -216,7 +138,7 @@ pub fn merge(shards: Vec<Shard>) -> Result<Shard, PlannedCell> {
     let is_nowhere = |tenant: &(String, String)| {
         asked.iter().filter(|(tiers, _)| tiers.contains(&tenant.0)).all(|(_, elsewhere)| elsewhere.contains(tenant))
     };
-    let (mut unclaimed, mut warnings, mut exceeded) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut warnings, mut exceeded) = (Vec::new(), BTreeSet::new());
     for Shard { plan, run } in shards {
         if let Some(twice) = plan.cells.iter().find(|cell| merged.plan.cells.contains(cell)) {
             return Err(twice.clone());
@@ -228,7 +150,7 @@ pub fn merge(shards: Vec<Shard>) -> Result<Shard, PlannedCell> {
         merged.plan.tenants.extend(plan.tenants);
         merged.plan.unread.extend(plan.unread);
         merged.plan.elsewhere.extend(plan.elsewhere.into_iter().filter(is_nowhere));
-        unclaimed.extend(plan.unclaimed);
+        merged.plan.unclaimed.extend(plan.unclaimed);
         warnings.extend(plan.warnings);
         exceeded.extend(plan.exceeded);
         merged.run.time = merged.run.time.max(run.time);
@@ -237,8 +159,7 @@ pub fn merge(shards: Vec<Shard>) -> Result<Shard, PlannedCell> {
             *sum = CallCount { calls: sum.calls + count.calls, polls: sum.polls + count.polls };
         }
     }
-    merged.plan.unclaimed = unclaimed.into_iter().collect();
     merged.plan.exceeded = exceeded.into_iter().collect();
-    merged.plan.add(Vec::new(), warnings.into_iter().collect());
+    merged.plan.add(Vec::new(), warnings);
     Ok(merged)
 }

@@ -31,6 +31,8 @@ const UNSAID: &[(Kind, &str)] = &[(Kind::SecurityGroupRules, "direction"), (Kind
 const CONTEXT: usize = 2;
 /// Seconds from which on it is worth a line that AWS takes no more requests in a while.
 const WORTH_SAYING: f64 = 10.0;
+/// Tenants of the first wave that are named.
+const NAMED: usize = 10;
 /// Lists up to this long are written on the line of their field.
 const FEW: usize = 2;
 
@@ -473,6 +475,9 @@ impl Page<'_> {
         let belong = if tier == 1 { "belongs" } else { "belong" };
         let line = format!("{} {belong} to the tier (once per infra group), {tenants} to tenants.", count(tier, "step", "steps"));
         self.line(0, 2, &Phrase::new().words(tone::PLAIN, &line));
+        if let Some(line) = waves(plan) {
+            self.line(0, 2, &Phrase::new().words(tone::PLAIN, &line));
+        }
         if let Some(line) = rate_limit(plan) {
             self.line(0, 2, &Phrase::new().words(tone::PLAIN, &line));
         }
@@ -485,6 +490,24 @@ impl Page<'_> {
             self.line(0, 2, &Phrase::new().words(tone::PLAIN, &line));
         }
     }
+}
+
+/// Who goes first, where not all tenants go at once.
+fn waves(plan: &Plan) -> Option<String> {
+    let (first, rest) = plan.waves.split_first().filter(|(_, rest)| !rest.is_empty())?;
+    let named: Vec<String> =
+        first.iter().take(NAMED).map(|scope| shown(scope.tenant.as_deref().unwrap_or_default()).into_owned()).collect();
+    let more = match first.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let sizes: Vec<String> = rest.iter().map(|wave| wave.len().to_string()).collect();
+    Some(format!(
+        "In {} waves, each when all of the one before are healthy: first {}{more}, then {} of the other tenants.",
+        plan.waves.len(),
+        named.join(", "),
+        sizes.join(", then ")
+    ))
 }
 
 /// How long it takes at the least, where AWS's rates are what it waits for.

@@ -33,8 +33,6 @@ pub const TAG_PLAN: &str = "tierctl:plan";
 
 /// What was last applied to a thing, as `plan::attribution` writes it; of a part of a thing under `tierctl:applied:<part>`.
 pub const TAG_APPLIED: &str = "tierctl:applied";
-/// Only while a run lasts: on what is read of a task definition the content that its service was last given.
-pub const TAG_DEPLOYED: &str = "tierctl:applied:content";
 
 /// An AWS account and Region: what one session can see.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

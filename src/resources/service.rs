@@ -16,9 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::cluster::name_of;
-use super::model::{
-    Changed, Condition, Field, Fields, Id, Live, Place, ShapeError, TAG_CONTENT, TAG_DEPLOYED, TAG_RESOURCE, TAG_REVISION, Tags, Wanted,
-};
+use super::model::{Changed, Condition, Field, Fields, Id, Live, Place, ShapeError, TAG_CONTENT, TAG_RESOURCE, TAG_REVISION, Tags, Wanted};
 use super::task_definition::{self, family_and_revision};
 use super::{Kind, Reading, Resource, Stage, Writes, idempotency, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
@@ -397,8 +395,7 @@ async fn running_definition(
             Some(_) => definition,
             None => Live { tags: without_content(definition_of(service, arn).tags), ..definition },
         };
-        let deployed = service.tags.get(TAG_CONTENT).map(|content| (TAG_DEPLOYED.to_string(), content.clone()));
-        definition.tags.extend(deployed);
+        definition.fields.insert(task_definition::DEPLOYED.into(), service.tags.get(TAG_CONTENT).cloned().into());
         definition
     }))
 }

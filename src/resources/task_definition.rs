@@ -22,6 +22,8 @@ use super::{Kind, Reading, Resource, Stage, Writes, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 use crate::sha256;
 
+/// What is known of the live thing beside its fields: the content that its service was last given, where it runs another.
+pub const DEPLOYED: &str = "deployed_content";
 /// What a task definition is called within its tenant.
 pub const NAME: &str = "task-definition";
 

@@ -114,9 +114,12 @@ fn plans_of_cells_are_joined_into_the_plan_of_all() {
     for account in [&first, &second] {
         bed().boto(
             account,
-            r#"aws("ec2").create_vpc(CidrBlock="10.99.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": [
-                {"Key": f"tierctl:{key}", "Value": value} for key, value in
-                {"tier": "gone", "cell": "c", "infra-group": "g", "resource": "vpc"}.items()]}])"#,
+            r#"
+for number in range(3):
+    tags = {"tier": f"gone-{number}", "cell": "c", "infra-group": "g", "resource": "vpc"}
+    tags = [{"Key": f"tierctl:{key}", "Value": value} for key, value in tags.items()]
+    aws("ec2").create_vpc(CidrBlock=f"10.{90 + number}.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}])
+"#,
         );
     }
     let cells = project.run(&["cells", "--format", "json"]).ended(0).json();

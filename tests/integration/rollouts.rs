@@ -556,7 +556,9 @@ fn a_canary_that_fails_stops_the_rest_and_a_rerun_goes_on() {
         project.edit(&format!("tenants/test/t{index}.yaml"), "app:1.0", "missing:2.0");
     }
     let run = project.run(&["onboard", "--yes", "--canary", "1", "tenants"]).ended(1);
-    run.says("1 tenant did not get there, and --max-failures allows 0: no other tenant was begun").says("Wave 1 of 2: 1 tenant");
+    run.says("1 tenant did not get there, and --max-failures allows 0: no other tenant was begun")
+        .says("Wave 1 of 2: 1 tenant")
+        .says("In 2 waves, each when all of the one before are healthy: first t0, then 4 of the other tenants.");
     let registered = bed().dump(&account)["taskdefinitions"].to_string().matches("missing:2.0").count();
     assert_eq!(registered, 1, "no other tenant has another revision");
     for index in 0..5 {

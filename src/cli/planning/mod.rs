@@ -9,7 +9,7 @@ use futures::future::join_all;
 use super::Context;
 use super::changed_since::Changes;
 use super::failure::Failure;
-use crate::aws::{Access, AwsError, Calls};
+use crate::aws::{Access, AwsError};
 use crate::estate::{self, Facts, Group, infra_group};
 use crate::live;
 use crate::plan::intent::{self, Intended, Leaver, Purpose, Subjects};
@@ -101,9 +101,8 @@ pub(super) async fn plan_with_moved(
     purpose: Purpose,
     access: Access,
 ) -> Result<Planned, Failure> {
-    let calls = &context.calls;
     let mut targets = Targets::of(subjects, purpose);
-    let (sessions, lost) = Sessions::open_each(&targets.groups, access, calls, context.read_timeout).await;
+    let (sessions, lost) = Sessions::open_each(&targets.groups, access, &context.calls, context.read_timeout).await;
     lost.into_iter().for_each(|(cells, error)| targets.lose(&cells, error));
     let (facts, lost) = live::look_up(&targets.lookups(&sessions), context.read_timeout).await;
     lost.into_iter().for_each(|(cells, error)| targets.lose(&cells, error));
@@ -119,7 +118,7 @@ pub(super) async fn plan_with_moved(
         // Tenants may live there.
         return Err(Failure::usage(unread.reason.clone(), unread.remedy.clone()));
     }
-    let (homes, unseen) = look_elsewhere(&targets, &live, calls).await;
+    let (homes, unseen) = look_elsewhere(context, &targets, &live).await;
     live.extend(homes);
     live.extend(read_groups(context, moved).await?);
     let residents = Residents::of(&live);
@@ -255,10 +254,10 @@ async fn read_groups(context: &Context, tiers: &[TierSpec]) -> Result<Vec<Live>,
 
 /// What new tenants with a placement have in other accounts and Regions of their tier already: a tenant is not moved in
 /// place. Where that cannot be looked up, who onboards here need not be allowed to look there: a warning says so.
-async fn look_elsewhere(targets: &Targets<'_>, live: &[Live], calls: &Calls) -> (Vec<Live>, Vec<String>) {
-    let looks = targets.elsewhere(live).into_values().map(|Elsewhere { groups, tenants }| async move {
+async fn look_elsewhere(context: &Context, targets: &Targets<'_>, live: &[Live]) -> (Vec<Live>, Vec<String>) {
+    let looks = targets.elsewhere(live).into_iter().map(|((place, _), Elsewhere { groups, tenants })| async move {
         let look = async {
-            let sessions = Sessions::open(&groups, Access::Read, calls).await?;
+            let sessions = Sessions::open(&groups, Access::Read, &context.calls).await?;
             let requests = requests(&sessions, &groups, |scope, group| {
                 scope.infra_groups.get_or_insert_default();
                 scope.without.extend(Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::Cluster | Kind::TargetGroup)));
@@ -273,10 +272,9 @@ async fn look_elsewhere(targets: &Targets<'_>, live: &[Live], calls: &Calls) -> 
             });
             live::read(&requests).await
         };
-        look.await.map_err(|error| {
+        live::within(context.read_timeout, &place, look).await.map_err(|error| {
             let names: BTreeSet<&str> = tenants.iter().map(|tenant| tenant.tenant.as_str()).collect();
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
-            let place = groups.first().map(|group| group.place().to_string()).unwrap_or_default();
             format!("whether {names} already lives in {place} could not be looked up: {error}")
         })
     });
