@@ -1,5 +1,8 @@
 //! Colours, and lines that wrap at the width of the terminal without breaking names, ids or ARNs.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use anstyle::{AnsiColor, Style};
 
 /// How a report looks: with escape codes or without, and how wide it may be.
@@ -34,6 +37,22 @@ pub(crate) mod tone {
     pub(crate) const REPLACE: Style = AnsiColor::Magenta.on_default();
     pub(crate) const DELETE: Style = AnsiColor::Red.on_default();
     pub(crate) const BLOCKED: Style = AnsiColor::Red.on_default().bold();
+}
+
+/// What turns a style on, and off again: there are few, and each is written thousands of times.
+fn codes(style: Style) -> Cow<'static, (String, String)> {
+    static CODES: LazyLock<Vec<(Style, (String, String))>> = LazyLock::new(|| {
+        let styles = [tone::PLAIN, tone::STRONG, tone::FAINT, tone::CREATE, tone::UPDATE, tone::REPLACE, tone::DELETE, tone::BLOCKED];
+        styles.map(|style| (style, written(style))).into()
+    });
+    match CODES.iter().find(|(known, _)| *known == style) {
+        Some((_, codes)) => Cow::Borrowed(codes),
+        None => Cow::Owned(written(style)),
+    }
+}
+
+fn written(style: Style) -> (String, String) {
+    (style.to_string(), format!("{style:#}"))
 }
 
 /// A space at which no line is broken.
@@ -162,9 +181,8 @@ struct Line<'a> {
 impl Line<'_> {
     fn style(&mut self, style: Style) {
         if self.paint.color && style != self.open {
-            use std::fmt::Write;
-            // Writing to a string cannot fail.
-            let _ = write!(self.page, "{:#}{style}", self.open);
+            self.page.push_str(&codes(self.open).1);
+            self.page.push_str(&codes(style).0);
         }
         self.open = style;
     }

@@ -15,7 +15,7 @@ use super::{Paint, Phrase, duration, thing, tone};
 use crate::plan::intent::Inherited;
 use crate::plan::{Action, Change, FieldChange, Plan, Subject};
 use crate::resources::Kind;
-use crate::resources::model::{Condition, Place, Scope};
+use crate::resources::model::{Condition, Place, Scope, holds_reference};
 use crate::words::count;
 
 /// What a plan's text says beyond the plan.
@@ -535,10 +535,10 @@ type NamedValue<'a> = (Cow<'a, str>, Cow<'a, str>);
 impl<'a> Fields<'a> {
     fn add(&mut self, path: Cow<'a, str>, value: &'a Value) {
         let values = self.values;
-        let inline = values.inline(value);
-        let fields = match value {
-            Value::Object(fields) if !values.is_short(value, &inline) => fields,
-            _ => return self.listed.push((path, inline.into())),
+        let fields = match (value, values.short(value)) {
+            (_, Some(inline)) => return self.listed.push((path, inline.into())),
+            (Value::Object(fields), None) => fields,
+            (value, None) => return self.listed.push((path, values.inline(value).into())),
         };
         let fields = fields.iter().filter(|(_, value)| !values::is_empty(value));
         if path.contains('.') {
@@ -614,12 +614,6 @@ fn is_document(values: Values, value: &Value) -> bool {
         Value::Object(_) => !values.is_list(std::slice::from_ref(value)) || value.get("Statement").is_some(),
         _ => false,
     }
-}
-
-fn holds_reference(value: &Value) -> bool {
-    let mut found = BTreeSet::new();
-    crate::resources::model::references(value, &mut found);
-    !found.is_empty()
 }
 
 fn before_after(title: Phrase, old: &str, new: &str) -> Phrase {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::plan::{Change, FieldChange, Origin};
 use crate::report::paint::JOINT;
-use crate::resources::model::{choices, reference};
+use crate::resources::model::{choices, referred_name};
 
 pub(super) const UNKNOWN: &str = "(known\u{a0}after\u{a0}apply)";
 /// Up to here an object is written on the line of its field.
@@ -81,8 +81,8 @@ impl Values {
 
     /// Objects that read better as a sentence.
     fn sentence(self, value: &Value, fields: &Map<String, Value>) -> Option<String> {
-        if let Some(key) = reference(value) {
-            return Some(format!("<{}>", shown(&key.name)));
+        if let Some(name) = referred_name(value) {
+            return Some(format!("<{}>", shown(name)));
         }
         if choices(value).is_some() {
             return Some(UNKNOWN.into());
@@ -184,12 +184,38 @@ impl Values {
         })
     }
 
-    /// Whether a value of a thing to be made, written so, stays on the line of its field.
-    pub(super) fn is_short(self, value: &Value, inline: &str) -> bool {
+    /// A value of a thing to be made, if it stays on the line of its field.
+    pub(super) fn short(self, value: &Value) -> Option<String> {
         match value {
-            Value::Object(fields) => inline.chars().count() <= SHORT || self.sentence(value, fields).is_some(),
-            _ => true,
+            Value::Object(fields) => self.sentence(value, fields).or_else(|| self.object_within(fields, SHORT)),
+            value => Some(self.inline(value)),
         }
+    }
+
+    /// As [`Self::inline`] has it, if that has at most so many characters: what has more is not written to its end.
+    fn inline_within(self, value: &Value, most: usize) -> Option<String> {
+        match value {
+            Value::Object(fields) => match self.sentence(value, fields) {
+                Some(sentence) => Some(sentence).filter(|sentence| sentence.chars().count() <= most),
+                None => self.object_within(fields, most),
+            },
+            value => Some(self.inline(value)).filter(|text| text.chars().count() <= most),
+        }
+    }
+
+    fn object_within(self, fields: &Map<String, Value>, most: usize) -> Option<String> {
+        let mut text = String::from("{");
+        for (name, value) in fields.iter().filter(|(_, value)| !is_empty(value)) {
+            if text.len() > 1 {
+                text.push_str(", ");
+            }
+            text.push_str(&format!("{}:{JOINT}{}", shown(name), self.inline_within(value, most)?));
+            if text.chars().count() >= most {
+                return None;
+            }
+        }
+        text.push('}');
+        Some(text)
     }
 }
 
@@ -197,7 +223,7 @@ impl Values {
 pub(super) fn document(value: &Value) -> Value {
     match value {
         Value::Object(fields) if is_marker(fields) => {
-            let name = reference(value).map_or_else(|| UNKNOWN.into(), |key| format!("<{}>", key.name));
+            let name = referred_name(value).map_or_else(|| UNKNOWN.into(), |name| format!("<{name}>"));
             Value::String(name)
         }
         Value::Object(fields) => Value::Object(fields.iter().map(|(name, value)| (name.clone(), document(value))).collect()),

@@ -190,6 +190,20 @@ pub fn choices(value: &Value) -> Option<&Vec<Value>> {
     value.as_object()?.get(ONE_OF)?.as_array()
 }
 
+/// The name, within its scope, of the thing that a value refers to.
+pub fn referred_name(value: &Value) -> Option<&str> {
+    value.as_object()?.get(REFERENCE)?.get("name")?.as_str()
+}
+
+/// Whether a value refers to anything, however deep.
+pub fn holds_reference(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(holds_reference),
+        Value::Object(items) => items.contains_key(REFERENCE) || items.values().any(holds_reference),
+        _ => false,
+    }
+}
+
 /// All keys that a value refers to, however deep.
 pub fn references(value: &Value, found: &mut BTreeSet<Key>) {
     if let Some(key) = reference(value) {
