@@ -150,6 +150,7 @@ const STATEMENTS: &[Statement] = &[
             ("iam:ListRoleTags", "ad"),
             ("logs:DescribeLogGroups", "pand"),
             ("logs:ListTagsForResource", "pand"),
+            ("tag:GetResources", "p"),
         ],
     },
     Statement {

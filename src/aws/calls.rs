@@ -70,6 +70,7 @@ pub(super) fn service_name(sdk: &str) -> String {
         "Elastic Load Balancing v2" => "elasticloadbalancing".into(),
         "CloudWatch Logs" => "logs".into(),
         "Application Auto Scaling" => "application-autoscaling".into(),
+        "Resource Groups Tagging API" => "tag".into(),
         other => other.to_lowercase().replace(' ', ""),
     }
 }

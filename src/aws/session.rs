@@ -67,6 +67,7 @@ pub(super) struct Clients {
     pub(super) iam: aws_sdk_iam::Client,
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     scaling: aws_sdk_applicationautoscaling::Client,
+    tagging: aws_sdk_resourcegroupstagging::Client,
 }
 
 impl Clients {
@@ -87,6 +88,7 @@ impl Clients {
             iam: client!(aws_sdk_iam),
             logs: client!(aws_sdk_cloudwatchlogs),
             scaling: client!(aws_sdk_applicationautoscaling),
+            tagging: client!(aws_sdk_resourcegroupstagging),
         }
     }
 }
@@ -199,6 +201,10 @@ impl Reader {
 
     pub fn scaling(&self) -> &aws_sdk_applicationautoscaling::Client {
         &self.0.clients.scaling
+    }
+
+    pub fn tagging(&self) -> &aws_sdk_resourcegroupstagging::Client {
+        &self.0.clients.tagging
     }
 }
 

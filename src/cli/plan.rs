@@ -9,6 +9,7 @@ use crate::plan::intent::{self, Purpose};
 use crate::plan::saved::{SavedPlan, SavedSpec};
 use crate::plan::{Plan, attribution};
 use crate::report::{calls_text, plan_json, plan_markdown, plan_text};
+use crate::resources::Depth;
 use crate::spec::Specs;
 use crate::words::count;
 
@@ -41,6 +42,12 @@ pub(super) struct Arguments {
     /// Show only what was changed in AWS since the last apply, and what nobody knows the origin of
     #[arg(long, conflicts_with_all = ["out", "changed_since"])]
     drift_only: bool,
+    /// Take the tags of services for what they run: few calls, and what was changed by hand is not seen
+    #[arg(long, conflicts_with_all = ["deep", "out", "changed_since", "drift_only"])]
+    quick: bool,
+    /// Also read every task definition, rather than take the tags of its service for what is in it
+    #[arg(long)]
+    deep: bool,
     /// Also save the plan to this file, for `tierctl apply --plan`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -69,7 +76,13 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     subjects.retain(|subject| subject.groups().next().is_some());
     // Where only tiers are named, that their tenants have no spec among them says nothing.
     let has_tenants = arguments.paths.is_empty() || !specs.tenants.is_empty();
-    let purpose = Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: has_tenants && arguments.only != Some(Only::Tier) };
+    let depth = match (arguments.quick, arguments.deep) {
+        (true, _) => Depth::Quick,
+        (false, true) => Depth::Deep,
+        (false, false) => Depth::Standard,
+    };
+    let purpose =
+        Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: has_tenants && arguments.only != Some(Only::Tier), depth };
     let mut departed = Vec::new();
     if let Some(changes) = &changes {
         for subject in &mut subjects {
@@ -150,7 +163,7 @@ fn save(
     cells: Option<BTreeSet<String>>,
     plan: &Plan,
 ) -> Result<String, Failure> {
-    let Purpose::Plan { tier, tenants } = purpose else { return Err(Failure::usage("only a plan can be saved", "")) };
+    let Purpose::Plan { tier, tenants, .. } = purpose else { return Err(Failure::usage("only a plan can be saved", "")) };
     let path = &context.current_folder.join(path);
     let is_this =
         |spec: &Path| path.canonicalize().is_ok_and(|path| context.current_folder.join(spec).canonicalize().is_ok_and(|spec| spec == path));

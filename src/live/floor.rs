@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::Request;
-use crate::resources::Kind;
 use crate::resources::model::{Live, Place};
+use crate::resources::{Depth, Kind};
 
 /// How many things AWS gives, or takes, in one request.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcs.html> and the page of each other action.
@@ -18,6 +18,7 @@ const FAMILIES: u64 = 100;
 const SCALABLE_TARGETS: u64 = 50;
 const ROLES: u64 = 1000;
 const LOG_GROUPS: u64 = 50;
+const TAGGED: u64 = 100;
 
 /// Requests that read everything of these places take at the least, by `service:Action`; nothing where a read was not of
 /// everything.
@@ -66,10 +67,22 @@ pub fn floor(requests: &[Request], live: &[Live]) -> Option<BTreeMap<String, u64
         add("elasticloadbalancing:DescribeTags", Kind::LoadBalancer, batches(tagged, ELB_TAGS));
         add("ecs:ListClusters", Kind::Cluster, pages(Kind::Cluster, CLUSTERS));
         add("ecs:DescribeClusters", Kind::Cluster, batches(number(Kind::Cluster), CLUSTERS));
+        let is_told = |item: &&Live| item.place == *request.reader.place() && item.kind == Kind::Service && item.is_summary();
+        let told = live.iter().filter(is_told).count() as u64;
+        if request.scope.depth == Depth::Quick {
+            add("tag:GetResources", Kind::Service, batches(number(Kind::Service), TAGGED).max(1));
+        }
         // One cluster a request, and each tenant has one of its own.
-        add("ecs:DescribeServices", Kind::Service, number(Kind::Cluster));
+        add("ecs:DescribeServices", Kind::Service, number(Kind::Cluster).saturating_sub(told));
         add("ecs:ListTaskDefinitionFamilies", Kind::Service, batches(number(Kind::TaskDefinition), FAMILIES));
-        add("application-autoscaling:DescribeScalableTargets", Kind::Service, batches(number(Kind::Service), SCALABLE_TARGETS));
+        if request.scope.depth == Depth::Deep {
+            add("ecs:DescribeTaskDefinition", Kind::Service, number(Kind::TaskDefinition));
+        }
+        add(
+            "application-autoscaling:DescribeScalableTargets",
+            Kind::Service,
+            batches(number(Kind::Service).saturating_sub(told), SCALABLE_TARGETS),
+        );
     }
     Some(floor)
 }

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::aws::{AwsError, Class, Reader};
 use crate::estate::{Facts, ForeignListener, names};
 use crate::resources::model::{Condition, Key, Live, Place, Scope};
-use crate::resources::{Kind, ReadScope, Reading, Stage, elb_tags, foreign, listener_rule, prefix_lists, service, task_definition};
+use crate::resources::{Depth, Kind, ReadScope, Reading, Stage, elb_tags, foreign, listener_rule, prefix_lists, service, task_definition};
 pub use floor::floor;
 
 /// A place to read, and what for.
@@ -196,16 +196,30 @@ pub async fn tell_tenants_rules(readers: &BTreeMap<Place, Reader>, live: &mut [L
     Ok(())
 }
 
-/// Reads task definitions whose content is not known, each in the place of the summary that the service's tags gave.
-pub async fn read_task_definitions(readers: &BTreeMap<Place, Reader>, wanted: &[(Key, String)], live: &mut [Live]) -> Result<(), AwsError> {
-    let reads = wanted.iter().filter_map(|(key, arn)| {
-        let position =
-            live.iter().position(|item| item.kind == Kind::TaskDefinition && item.id == *arn && item.owner().as_ref() == Some(key))?;
-        let place = live[position].place.clone();
-        let reader = readers.get(&place)?;
-        Some(async move { Ok::<_, AwsError>((position, task_definition::describe(reader, &place, arn).await?)) })
+/// Reads what is known by its tags alone, and is wanted whole, in its place: of a service also what it runs.
+pub async fn read_whole(requests: &[Request], wanted: &BTreeSet<(Key, String)>, live: &mut Vec<Live>) -> Result<(), AwsError> {
+    let scopes = |kind: Kind| wanted.iter().filter(move |(key, _)| key.kind == kind).map(|(key, _)| &key.scope);
+    let services: BTreeSet<&Scope> = scopes(Kind::Service).collect();
+    let is_of = |item: &Live, kinds: &[Kind]| kinds.contains(&item.kind) && item.owner().is_some_and(|key| services.contains(&key.scope));
+    let reads = requests.iter().map(|request| {
+        let place = request.reader.place();
+        let clusters = live.iter().filter(|item| item.place == *place && is_of(item, &[Kind::Cluster])).cloned();
+        let (clusters, scope): (Vec<Live>, _) = (clusters.collect(), ReadScope { depth: Depth::Standard, ..request.scope.clone() });
+        async move { read_stage(&request.reader, &scope, Stage::Beside, &clusters).await }
     });
-    let read = try_join_all(reads.collect::<Vec<_>>()).await?;
+    let found = try_join_all(reads.collect::<Vec<_>>()).await?;
+    live.retain(|item| !is_of(item, &[Kind::Service, Kind::TaskDefinition]));
+    live.extend(found.into_iter().flatten());
+
+    let definitions: BTreeSet<&(Key, String)> =
+        wanted.iter().filter(|(key, _)| key.kind == Kind::TaskDefinition && !services.contains(&key.scope)).collect();
+    let positions = live.iter().enumerate().filter(|(_, item)| item.kind == Kind::TaskDefinition && item.is_summary());
+    let positions = positions.filter(|(_, item)| item.owner().is_some_and(|key| definitions.contains(&(key, item.id.clone()))));
+    let reads = positions.filter_map(|(position, item)| {
+        let reader = &requests.iter().find(|request| *request.reader.place() == item.place)?.reader;
+        Some(async move { Ok::<_, AwsError>((position, task_definition::describe(reader, &item.place, &item.id).await?)) })
+    });
+    let read = stream::iter(reads.collect::<Vec<_>>()).buffered(DEFINITIONS_AT_ONCE).try_collect::<Vec<_>>().await?;
     for (position, described) in read {
         if let Some(described) = described {
             live[position].fields = described.fields;
@@ -214,6 +228,8 @@ pub async fn read_task_definitions(readers: &BTreeMap<Place, Reader>, wanted: &[
     Ok(())
 }
 
+/// Requests for task definitions under way at once in all places together.
+const DEFINITIONS_AT_ONCE: usize = 64;
 /// Requests for target health under way at once: one for each tenant.
 const HEALTH_AT_ONCE: usize = 16;
 

@@ -131,6 +131,19 @@ pub(super) fn attribute(desired: &Desired, live: &Live, changes: &mut [FieldChan
     }
 }
 
+/// The fields of a thing, known by its tags alone, that are to be other than its record says, or of which it says nothing.
+pub(super) fn not_as_recorded(desired: &Desired, live: &Live) -> BTreeSet<&'static str> {
+    let kind = desired.key.kind;
+    let tag = kind.resource().record_tag(&desired.fields);
+    let recorded = tag.as_ref().and_then(|tag| live.tags.get(tag)).map(|record| entries(record)).unwrap_or_default();
+    let is_recorded = |field: &str| {
+        let wanted = hash(kind, field, &desired.fields, &desired.tags);
+        wanted.is_some() && recorded.get(letters(field).as_str()).copied().flatten() == wanted.as_deref()
+    };
+    let fields = kind.resource().fields().iter().map(|field| field.name);
+    fields.filter(|field| desired.fields.contains_key(*field) && !is_recorded(field)).collect()
+}
+
 /// A revision never changes: another one is wanted, or another one runs than was deployed.
 fn of_revision(desired: &Desired, live: &Live) -> Origin {
     match live.text(task_definition::DEPLOYED) {

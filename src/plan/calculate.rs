@@ -30,18 +30,16 @@ pub fn calculate(desired: &[Desired], live: &[Live], intent: &Intent) -> Plan {
     Calculation::new(desired, live, intent).run(desired)
 }
 
-/// ARNs of the task definitions whose content has changed and is not known: only these have to be read.
-pub fn unread_task_definitions(desired: &[Desired], live: &[Live]) -> Vec<(Key, String)> {
-    let wanted: BTreeMap<&Key, &Desired> =
-        desired.iter().filter(|item| item.key.kind == Kind::TaskDefinition).map(|item| (&item.key, item)).collect();
-    live.iter()
-        .filter(|item| item.kind == Kind::TaskDefinition && item.fields.is_empty())
-        .filter_map(|item| {
-            let key = item.owner()?;
-            let desired = wanted.get(&key)?;
-            (desired.tags.get(TAG_CONTENT) != item.tags.get(TAG_CONTENT)).then(|| (key, item.id.clone()))
-        })
-        .collect()
+/// Things that their tags alone say are not as desired: these have to be read before the plan can say more.
+pub fn unread(plan: &Plan) -> BTreeSet<(Key, String)> {
+    let differs = |change: &&Change| !matches!(change.action, Action::Create | Action::Delete);
+    let unread = plan.changes.iter().filter(differs).filter_map(|change| Some((change.key()?, change.live.as_ref()?)));
+    unread.filter(|(key, live)| is_told(key.kind, live)).map(|(key, live)| (key, live.id.clone())).collect()
+}
+
+/// Whether all that is known of it is what tags tell.
+fn is_told(kind: Kind, live: &Live) -> bool {
+    matches!(kind, Kind::Service | Kind::TaskDefinition) && live.is_summary()
 }
 
 /// What a reference leads to while the plan is made.
@@ -307,21 +305,13 @@ impl<'a> Calculation<'a> {
     }
 
     fn differences(&self, desired: &Desired, live: &Live) -> Vec<FieldChange> {
-        let mut changes = compare::changes(desired.key.kind.resource(), desired, live);
-        if live.kind == Kind::TaskDefinition && live.fields.is_empty() {
-            let (before, after) = (live.tags.get(TAG_CONTENT), desired.tags.get(TAG_CONTENT));
-            changes.clear();
-            if before != after {
-                let text = |value: Option<&String>| value.map_or(Value::Null, |value| Value::String(value.clone()));
-                changes.push(FieldChange {
-                    path: "content".into(),
-                    before: text(before),
-                    after: text(after),
-                    after_unknown: false,
-                    forces_replacement: false,
-                    origin: Origin::Spec,
-                });
-            }
+        let mut changes = match live.kind {
+            Kind::TaskDefinition if live.is_summary() => content_change(desired, live).into_iter().collect(),
+            _ => compare::changes(desired.key.kind.resource(), desired, live),
+        };
+        if live.kind == Kind::Service && live.is_summary() {
+            let moved = attribution::not_as_recorded(desired, live);
+            changes.retain(|change| change.path.starts_with("tags.") || moved.contains(compare::field_of(&change.path)));
         }
         // They follow from the new revision; alone they are stale, which is worth a line.
         if changes.iter().any(|change| change.path == "task_definition") {
@@ -909,6 +899,20 @@ fn overlaps(subnet: &Live, block: &Value) -> bool {
 /// Logs outlive their infra group: they alone do not show that it still stands there.
 fn is_an_obstacle(live: &Live) -> bool {
     live.kind != Kind::LogGroup && !matches!(live.condition, Condition::Leaving(_))
+}
+
+/// How a task definition of which only that is known differs in what it is made of.
+fn content_change(desired: &Desired, live: &Live) -> Option<FieldChange> {
+    let (before, after) = (live.tags.get(TAG_CONTENT), desired.tags.get(TAG_CONTENT));
+    let text = |value: Option<&String>| value.map_or(Value::Null, |value| Value::String(value.clone()));
+    (before != after).then(|| FieldChange {
+        path: "content".into(),
+        before: text(before),
+        after: text(after),
+        after_unknown: false,
+        forces_replacement: false,
+        origin: Origin::Spec,
+    })
 }
 
 fn must_replace(changes: &[FieldChange]) -> bool {

@@ -7,8 +7,8 @@ use std::fmt;
 use super::placement::{self, Placed, Placement, Residents, Sight};
 use super::{Change, Intent, Plan, Subject, Treatment, Unread};
 use crate::estate::{self, Facts, Group, infra_group, names, tenant};
-use crate::resources::Kind;
 use crate::resources::model::{Condition, Desired, Id, Live, Scope, TAG_PREFIX};
+use crate::resources::{Depth, Kind};
 use crate::spec::Specs;
 use crate::spec::model::{TenantSpec, TierSpec};
 use crate::words::count;
@@ -20,6 +20,7 @@ pub enum Purpose {
     Plan {
         tier: bool,
         tenants: bool,
+        depth: Depth,
     },
     /// Tiers, never tenants.
     Apply,
@@ -52,6 +53,13 @@ impl Purpose {
 
     pub fn removes_tier(self) -> bool {
         matches!(self, Self::Destroy { .. })
+    }
+
+    pub fn depth(self) -> Depth {
+        match self {
+            Self::Plan { depth, .. } => depth,
+            _ => Depth::Standard,
+        }
     }
 
     fn prunes(self) -> bool {

@@ -15,8 +15,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::Bottleneck;
-use crate::resources::Kind;
 use crate::resources::model::{Condition, Desired, Key, Live, Place, Scope};
+use crate::resources::{Depth, Kind};
 use crate::words::count;
 pub use attribution::Origin;
 pub use calculate::calculate;
@@ -220,6 +220,9 @@ pub struct Plan {
     pub cells: BTreeSet<PlannedCell>,
     /// What it says nothing of.
     pub unread: Vec<Unread>,
+    pub depth: Depth,
+    /// Services that were not looked at: their tags say that they are as the specs have them.
+    pub services_from_tags: usize,
     /// Tier and name of tenants without a placement that live in none of the cells that it is about: they live in others,
     /// or nowhere yet.
     pub elsewhere: BTreeSet<(String, String)>,

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::compare::field_of;
 use super::{Action, Change, FieldChange, Plan, Subject, order};
-use crate::resources::Kind;
 use crate::resources::model::{
     Desired, Fields, Id, Key, Live, Place, Scope, TAG_APPLIED, TAG_CONTENT, TAG_PLAN, TAG_PREFIX, TAG_REVISION, Tags, reference,
 };
+use crate::resources::{Depth, Kind};
 use crate::sha256;
 
 /// Hexadecimal digits of a hash: 48 bits of SHA-256, for a field whose other values are not chosen to be the same.
@@ -31,6 +31,7 @@ pub struct SavedPlan {
     pub tier: bool,
     /// Whether it is about tenants.
     pub tenants: bool,
+    pub depth: Depth,
     /// The cells that it is about, where not all.
     pub cells: Option<BTreeSet<String>>,
     pub specs: Vec<SavedSpec>,
@@ -121,7 +122,7 @@ impl SavedPlan {
         let blocked = plan.changes.iter().filter(|change| change.action == Action::Blocked).map(SavedRefusal::of).collect();
         let names = names(plan);
         let changes = plan.steps().filter_map(|(_, change)| SavedChange::of(change, &names)).collect();
-        Self { tier, tenants, cells, specs, placements, changes, blocked }
+        Self { tier, tenants, depth: plan.depth, cells, specs, placements, changes, blocked }
     }
 
     /// Holds it against a plan that was made now, from the same specs, and what exists now. `id` tells this saved plan from

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FORMAT_VERSION, Identity, Located, RunDocument, RunInfo};
 use crate::plan::{Action, Change, FieldChange, Origin, Plan, PlannedCell, Summary};
+use crate::resources::Depth;
 use crate::resources::model::Condition;
 
 /// What `tierctl plan --format json` prints.
@@ -24,6 +25,10 @@ pub struct PlanDocument<'a> {
     pub(super) cells: Vec<Cow<'a, PlannedCell>>,
     /// Cells that could not be read: the plan says nothing of them.
     pub(super) unread: Vec<UnreadDocument<'a>>,
+    /// How much was taken on trust.
+    pub(super) depth: Depth,
+    /// Services that a quick plan has not looked at: their tags say that they are as the specs have them.
+    pub(super) services_from_tags: usize,
     /// Tenants without a placement that live in none of the cells that `plan --cell` is about: they live in others, or
     /// nowhere yet.
     pub(super) elsewhere: Vec<TenantDocument<'a>>,
@@ -124,6 +129,8 @@ pub fn document<'a>(plan: &'a Plan, run: &RunInfo) -> PlanDocument<'a> {
         unclaimed: unclaimed(plan),
         cells: plan.cells.iter().map(Cow::Borrowed).collect(),
         unread: unread(plan),
+        depth: plan.depth,
+        services_from_tags: plan.services_from_tags,
         elsewhere: plan.elsewhere.iter().map(|(tier, tenant)| TenantDocument { tier: tier.into(), tenant: tenant.into() }).collect(),
         waits: waits(plan),
         least_seconds: plan.bottleneck.as_ref().map_or(0, |slowest| slowest.seconds.ceil() as u64),

@@ -82,7 +82,7 @@ fn head(plan: &Plan) -> String {
     let verdict = match (plan.has_steps(), plan.is_blocked()) {
         _ if !plan.unread.is_empty() => "Not complete: a part could not be read",
         _ if !plan.exceeded.is_empty() => "Blocked: more than is allowed",
-        (false, false) => "No changes",
+        (false, false) => plan_text::nothing_to_do(plan),
         (true, false) => "Can be carried out",
         (false, true) => "Blocked",
         (true, true) => "Blocked in part",
@@ -91,6 +91,7 @@ fn head(plan: &Plan) -> String {
     page.push_str("| create | change | replace | delete | unchanged | blocked |\n|---:|---:|---:|---:|---:|---:|\n");
     let counts = [summary.create, summary.update, summary.replace, summary.delete, summary.unchanged, summary.blocked];
     page.push_str(&format!("| {} |\n\n", counts.map(|count| count.to_string()).join(" | ")));
+    page.extend(plan_text::from_tags(plan).map(|line| format!("**Quick:** {}\n\n", text(&line))));
     page.extend(plan_text::rate_limit(plan).map(|line| format!("{}\n\n", text(&line))));
     page.extend(plan.exceeded.iter().map(|exceeded| format!("**Too much:** {}.\n\n", text(exceeded))));
     if !plan.unread.is_empty() {

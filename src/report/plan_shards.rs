@@ -44,6 +44,8 @@ pub fn read(text: &str) -> Result<Shard, NoPlan> {
         exceeded: document.exceeded.into_owned(),
         cells: document.cells.into_iter().map(Cow::into_owned).collect(),
         unread: document.unread.iter().map(unread).collect(),
+        depth: document.depth,
+        services_from_tags: document.services_from_tags,
         elsewhere: document.elsewhere.iter().map(|one| (one.tier.to_string(), one.tenant.to_string())).collect(),
         ..Plan::default()
     };
@@ -139,6 +141,8 @@ pub fn merge(shards: Vec<Shard>) -> Result<Shard, PlannedCell> {
         asked.iter().filter(|(tiers, _)| tiers.contains(&tenant.0)).all(|(_, elsewhere)| elsewhere.contains(tenant))
     };
     let (mut warnings, mut exceeded) = (Vec::new(), BTreeSet::new());
+    // No more can be said of all than of each.
+    merged.plan.depth = shards.iter().map(|shard| shard.plan.depth).min().unwrap_or_default();
     for Shard { plan, run } in shards {
         if let Some(twice) = plan.cells.iter().find(|cell| merged.plan.cells.contains(cell)) {
             return Err(twice.clone());
@@ -149,6 +153,7 @@ pub fn merge(shards: Vec<Shard>) -> Result<Shard, PlannedCell> {
         merged.plan.waits.extend(plan.waits);
         merged.plan.tenants.extend(plan.tenants);
         merged.plan.unread.extend(plan.unread);
+        merged.plan.services_from_tags += plan.services_from_tags;
         merged.plan.elsewhere.extend(plan.elsewhere.into_iter().filter(is_nowhere));
         merged.plan.unclaimed.extend(plan.unclaimed);
         warnings.extend(plan.warnings);

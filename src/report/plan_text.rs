@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::thread;
 use std::time::Duration;
 
 use anstyle::Style;
@@ -14,8 +16,8 @@ use super::values::{self, Values, shown};
 use super::{Paint, Phrase, duration, thing, tone};
 use crate::plan::intent::Inherited;
 use crate::plan::{Action, Change, FieldChange, Plan, Subject};
-use crate::resources::Kind;
 use crate::resources::model::{Condition, Place, Scope, holds_reference};
+use crate::resources::{Depth, Kind};
 use crate::words::count;
 
 /// What a plan's text says beyond the plan.
@@ -45,6 +47,9 @@ pub fn render(plan: &Plan, paint: &Paint, notes: &PlanNotes) -> String {
     page.elsewhere(plan);
     page.warnings(plan);
     page.counts(plan);
+    if let Some(line) = from_tags(plan) {
+        page.line(0, 2, &Phrase::new().unit(tone::UPDATE, "Quick:").words(tone::PLAIN, &line));
+    }
     page.text
 }
 
@@ -92,9 +97,28 @@ impl Page<'_> {
         self.text.push('\n');
     }
 
+    /// Infra groups have nothing to do with each other: where there are many, each processor writes some of them.
     fn changes_of<'a>(&mut self, changes: impl Iterator<Item = &'a Change>, plan: &Plan, notes: &PlanNotes) {
-        for (scope, group) in groups(changes) {
-            self.group(&scope, &group, plan, notes);
+        let groups: Vec<(Scope, Group<'_>)> = groups(changes).into_iter().collect();
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let (paint, most) = (self.paint, self.most);
+        let write = |groups: &[(Scope, Group<'_>)]| {
+            let mut page = Page { paint, text: String::new(), names_unknown: false, most };
+            groups.iter().for_each(|(scope, group)| page.group(scope, group, plan, notes));
+            (page.text, page.names_unknown)
+        };
+        let parts: Vec<(String, bool)> = thread::scope(|scope| {
+            let mut parts = groups.chunks(groups.len().div_ceil(processors).max(1));
+            let first = parts.next().unwrap_or_default();
+            let others: Vec<_> = parts.map(|part| (part, scope.spawn(move || write(part)))).collect();
+            let first = write(first);
+            // What no thread has written is written here.
+            let others = others.into_iter().map(|(part, thread)| thread.join().unwrap_or_else(|_| write(part)));
+            [first].into_iter().chain(others).collect()
+        });
+        for (text, names_unknown) in parts {
+            self.text.push_str(&text);
+            self.names_unknown |= names_unknown;
         }
     }
 
@@ -444,7 +468,7 @@ impl Page<'_> {
                     let line = format!("{what} as the specs say. Of {} nothing is known.", count(plan.unread.len(), "cell", "cells"));
                     return self.line(0, 2, &Phrase::new().unit(tone::BLOCKED, "Not complete.").words(tone::PLAIN, &line));
                 }
-                0 => return self.line(0, 2, &Phrase::new().unit(tone::STRONG, "No changes.")),
+                0 => return self.line(0, 2, &Phrase::new().unit(tone::STRONG, format!("{}.", nothing_to_do(plan)))),
                 1 => "1 thing is as the specs say".to_string(),
                 things => format!("{things} things are as the specs say"),
             };
@@ -452,7 +476,8 @@ impl Page<'_> {
                 0 => String::new(),
                 waiting => format!(", {waiting} of them not ready yet"),
             };
-            self.line(0, 2, &Phrase::new().unit(tone::STRONG, "No changes.").words(tone::PLAIN, &format!("{as_said}{waiting}.")));
+            let nothing = format!("{}.", nothing_to_do(plan));
+            self.line(0, 2, &Phrase::new().unit(tone::STRONG, nothing).words(tone::PLAIN, &format!("{as_said}{waiting}.")));
             return;
         }
         let summary = plan.summary();
@@ -508,6 +533,22 @@ fn waves(plan: &Plan) -> Option<String> {
         named.join(", "),
         sizes.join(", then ")
     ))
+}
+
+/// What a quick plan has not seen.
+pub(super) fn from_tags(plan: &Plan) -> Option<String> {
+    let services = count(plan.services_from_tags, "service was", "services were");
+    let what = "an image, a count or a network that was changed by hand, and a roll-out that was given up, may be missing here";
+    (plan.depth == Depth::Quick)
+        .then(|| format!("{services} not looked at, since their tags are as the specs say; {what}. `tierctl plan` looks."))
+}
+
+/// That there is nothing to do, as far as the plan can tell.
+pub(super) fn nothing_to_do(plan: &Plan) -> &'static str {
+    match plan.depth {
+        Depth::Quick if plan.services_from_tags > 0 => "No changes in sight",
+        _ => "No changes",
+    }
 }
 
 /// How long it takes at the least, where AWS's rates are what it waits for.

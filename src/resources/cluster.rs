@@ -19,6 +19,11 @@ const BATCH: usize = 100;
 /// Batches asked for at the same time.
 const CONCURRENT: usize = 8;
 
+/// Fields of a live cluster, beside those of [`Cluster`]: services that are active, tasks that run, and tasks that are to.
+pub const ACTIVE_SERVICES: &str = "active_services";
+pub const RUNNING_TASKS: &str = "running_tasks";
+pub const PENDING_TASKS: &str = "pending_tasks";
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cluster {
     pub cluster_name: String,
@@ -180,7 +185,13 @@ fn live(place: &Place, cluster: &EcsCluster) -> Option<Live> {
         container_insights: Some(insights.and_then(ClusterSetting::value).unwrap_or("disabled").into()),
     };
     let id = cluster.cluster_arn().unwrap_or_default();
-    let live = Live::new(Kind::Cluster, place, id, tags::from_ecs(cluster.tags()), &shape).named(&shape.cluster_name);
+    let mut live = Live::new(Kind::Cluster, place, id, tags::from_ecs(cluster.tags()), &shape).named(&shape.cluster_name);
+    let counts = [
+        (ACTIVE_SERVICES, cluster.active_services_count()),
+        (RUNNING_TASKS, cluster.running_tasks_count()),
+        (PENDING_TASKS, cluster.pending_tasks_count()),
+    ];
+    live.fields.extend(counts.map(|(name, count)| (name.to_string(), count.into())));
     Some(live.in_condition(condition(cluster)))
 }
 

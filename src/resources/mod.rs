@@ -24,6 +24,7 @@ pub mod security_group;
 pub mod security_group_rules;
 pub mod service;
 pub mod subnet;
+mod tagged_services;
 pub mod tags;
 pub mod target_group;
 pub mod targets;
@@ -36,6 +37,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{AwsError, Reader, Writer};
@@ -125,6 +127,7 @@ pub struct ReadScope {
     pub tells_all_rules: bool,
     /// Kinds that the command has no use for.
     pub without: BTreeSet<Kind>,
+    pub depth: Depth,
 }
 
 impl ReadScope {
@@ -169,6 +172,7 @@ impl ReadScope {
             routes: self.routes.iter().filter(|(scope, _)| is_about(scope)).cloned().collect(),
             tells_all_rules: self.tells_all_rules,
             without: self.without.clone(),
+            depth: self.depth,
         }
     }
 
@@ -185,6 +189,19 @@ impl ReadScope {
             _ => self.tiers.contains(&scope.tier) && group_is_wanted(),
         }
     }
+}
+
+/// How much of what a tenant runs is taken on trust.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Depth {
+    /// Services and task definitions, where the tags of the service say that they are as the specs have them.
+    Quick,
+    /// Task definitions, where the tags of their service say so.
+    #[default]
+    Standard,
+    /// Nothing.
+    Deep,
 }
 
 /// A place as it is being read: a kind can see what earlier stages found.

@@ -368,6 +368,11 @@ impl Live {
         Key::from_tags(self.kind, &self.tags)
     }
 
+    /// Whether it is known by its tags alone.
+    pub fn is_summary(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     pub fn text(&self, field: &str) -> Option<&str> {
         self.fields.get(field)?.as_str()
     }

@@ -11,14 +11,14 @@ use aws_sdk_ecs::types::{
     SchedulingStrategy, Service as EcsService, ServiceField, Task,
 };
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealth, TargetHealthDescription, TargetHealthStateEnum};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream, try_join};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::cluster::name_of;
 use super::model::{Changed, Condition, Field, Fields, Id, Live, Place, ShapeError, TAG_CONTENT, TAG_RESOURCE, TAG_REVISION, Tags, Wanted};
 use super::task_definition::{self, family_and_revision};
-use super::{Kind, Reading, Resource, Stage, Writes, idempotency, tags};
+use super::{Depth, Kind, Reading, Resource, Stage, Writes, idempotency, tagged_services, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
 /// Clusters asked for their service at the same time: DescribeServices takes one cluster per call.
@@ -122,22 +122,22 @@ impl Resource for Services {
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let clusters: Vec<(&Live, String)> =
             reading.ours(Kind::Cluster).filter_map(|cluster| Some((cluster, cluster.owner()?.scope.tenant?))).collect();
-        let asked: Vec<_> = clusters.iter().map(|(cluster, tenant)| find(reading.aws, &cluster.id, tenant)).collect();
-        let found: Vec<Option<EcsService>> = stream::iter(asked).buffered(CONCURRENT).try_collect().await?;
-        let autoscaled = autoscaled(reading, found.iter().flatten()).await?;
-        let services: Vec<Option<Live>> =
-            found.iter().map(|service| service.as_ref().map(|service| live(reading.place, service, &autoscaled))).collect();
-        // A family of another name is somebody else's, and is described.
-        let mut families: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-        for ((cluster, _), service) in clusters.iter().zip(&services) {
-            let family = service.as_ref().and_then(|service| service.text("task_definition")).map(|arn| family_and_revision(arn).0);
-            if let (Some(family), Some(owner)) = (family.filter(|family| cluster.name.as_deref() == Some(*family)), cluster.owner()) {
-                families.entry(owner.scope.tier).or_default().insert(family);
-            }
+        let mut services: Vec<Option<Live>> = match reading.scope.depth {
+            Depth::Quick => tagged_services::read(reading, &clusters).await?,
+            Depth::Standard | Depth::Deep => vec![None; clusters.len()],
+        };
+        let untold: Vec<usize> = (0..clusters.len()).filter(|index| services[*index].is_none()).collect();
+        let asked: Vec<&(&Live, String)> = untold.iter().map(|index| &clusters[*index]).collect();
+        let described: Vec<_> = asked.iter().map(|(cluster, tenant)| find(reading.aws, &cluster.id, tenant)).collect();
+        // The names of all that there may be are known: none of these has to wait for another.
+        let (found, autoscaled, active) = try_join!(
+            stream::iter(described).buffered(CONCURRENT).try_collect::<Vec<Option<EcsService>>>(),
+            autoscaled(reading, &asked),
+            active_families(reading, &clusters),
+        )?;
+        for (index, service) in untold.into_iter().zip(found) {
+            services[index] = service.map(|service| live(reading.place, &service, &autoscaled));
         }
-        let asked: Vec<_> = families.values().map(|families| task_definition::active_families(reading.aws, families)).collect();
-        let active: Vec<BTreeSet<String>> = stream::iter(asked).buffered(CONCURRENT).try_collect().await?;
-        let active: BTreeSet<String> = active.into_iter().flatten().collect();
         let asked: Vec<_> = clusters
             .iter()
             .zip(&services)
@@ -314,12 +314,26 @@ async fn find(aws: &Reader, cluster: &str, name: &str) -> Result<Option<EcsServi
     }
 }
 
-/// The services whose desired count a scalable target owns, as `service/<cluster>/<service>`.
-async fn autoscaled<'a>(reading: &Reading<'_>, services: impl Iterator<Item = &'a EcsService>) -> Result<BTreeSet<String>, AwsError> {
-    let ids: Vec<String> = services.map(scalable_id).collect();
+/// The services of these clusters and tenants whose desired count a scalable target owns, as `service/<cluster>/<service>`.
+async fn autoscaled(reading: &Reading<'_>, clusters: &[&(&Live, String)]) -> Result<BTreeSet<String>, AwsError> {
+    let ids: Vec<String> = clusters.iter().map(|(cluster, tenant)| scalable_id(name_of(&cluster.id), tenant)).collect();
     let asked: Vec<_> = ids.chunks(SCALABLE_TARGETS).map(|ids| scalable_targets(reading.aws, reading.place, ids)).collect();
     let found: Vec<BTreeSet<String>> = stream::iter(asked).buffered(CONCURRENT).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// The families that bear the name of one of these clusters and have an active revision. One of another name is somebody
+/// else's, and is described.
+async fn active_families(reading: &Reading<'_>, clusters: &[(&Live, String)]) -> Result<BTreeSet<String>, AwsError> {
+    let mut families: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (cluster, _) in clusters {
+        if let Some(owner) = cluster.owner() {
+            families.entry(owner.scope.tier).or_default().insert(name_of(&cluster.id));
+        }
+    }
+    let asked: Vec<_> = families.values().map(|families| task_definition::active_families(reading.aws, families)).collect();
+    let active: Vec<BTreeSet<String>> = stream::iter(asked).buffered(CONCURRENT).try_collect().await?;
+    Ok(active.into_iter().flatten().collect())
 }
 
 async fn scalable_targets(aws: &Reader, place: &Place, ids: &[String]) -> Result<BTreeSet<String>, AwsError> {
@@ -339,8 +353,8 @@ async fn scalable_targets(aws: &Reader, place: &Place, ids: &[String]) -> Result
     Ok(found)
 }
 
-fn scalable_id(service: &EcsService) -> String {
-    format!("service/{}/{}", name_of(service.cluster_arn().unwrap_or_default()), service.service_name().unwrap_or_default())
+fn scalable_id(cluster: &str, service: &str) -> String {
+    format!("service/{cluster}/{service}")
 }
 
 /// None where the target group is gone.
@@ -381,12 +395,13 @@ async fn running_definition(
     if service.owner().is_none() {
         return Ok(None);
     }
-    let arn = service.text("task_definition").unwrap_or_default();
+    let told = service.is_summary().then(|| tagged_services::task_definition(service)).flatten();
+    let arn = told.as_deref().or(service.text("task_definition")).unwrap_or_default();
     let family = family_and_revision(arn).0;
     if family == cluster_name && !active.contains(family) {
         return Ok(None);
     }
-    if is_as_deployed(arn, cluster_name, &service.tags) {
+    if reading.scope.depth != Depth::Deep && is_as_deployed(arn, cluster_name, &service.tags) {
         return Ok(Some(definition_of(service, arn)));
     }
     let described = task_definition::describe(reading.aws, reading.place, arn).await?;
@@ -436,7 +451,7 @@ fn target_group(service: &EcsService) -> Option<&str> {
 
 fn live(place: &Place, service: &EcsService, autoscaled: &BTreeSet<String>) -> Live {
     let mut shape = Service::from_ecs(service);
-    let is_autoscaled = autoscaled.contains(&scalable_id(service));
+    let is_autoscaled = autoscaled.contains(&scalable_id(name_of(service.cluster_arn().unwrap_or_default()), &shape.service_name));
     if is_autoscaled {
         shape.desired_count = None;
     }

@@ -9,6 +9,7 @@ mod blast_radius;
 mod calls;
 mod cells;
 mod changed_since;
+mod depths;
 mod drift;
 mod events;
 mod examples;

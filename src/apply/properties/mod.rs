@@ -14,8 +14,8 @@ use crate::estate::{Facts, Group};
 use crate::plan::intent::{self, Leaver, Purpose};
 use crate::plan::saved::SavedPlan;
 use crate::plan::{self, Action, Plan};
-use crate::resources::Kind;
 use crate::resources::model::{Live, Place, Scope};
+use crate::resources::{Depth, Kind};
 use crate::spec::Specs;
 use crate::spec::load::load_texts;
 use account::{Account, foreign_rule};
@@ -226,7 +226,7 @@ impl Estate {
     }
 }
 
-const BOTH: Purpose = Purpose::Plan { tier: true, tenants: true };
+const BOTH: Purpose = Purpose::Plan { tier: true, tenants: true, depth: Depth::Standard };
 
 fn facts() -> Facts {
     let lists = ["123456789012", "222222222222"].into_iter().flat_map(|account| {

@@ -62,7 +62,7 @@ pub(super) async fn plan_saved(context: &Context, saved: &SavedPlan, id: &str, a
         let home = placements.get(&(tenant.tier.as_str(), tenant.tenant.as_str()));
         tenant.placement = home.map(|home| Placement { cell: home.cell.clone().into(), infra_group: home.infra_group.clone().into() });
     }
-    let purpose = Purpose::Plan { tier: saved.tier, tenants: saved.tenants };
+    let purpose = Purpose::Plan { tier: saved.tier, tenants: saved.tenants, depth: saved.depth };
     let mut subjects = intent::subjects(&specs);
     subjects.iter_mut().for_each(|subject| subject.cells = saved.cells.clone());
     let planned = plan(context, &subjects, purpose, access).await?;
@@ -138,15 +138,22 @@ pub(super) async fn plan_with_moved(
     }
     warnings.extend(unseen);
     warnings.extend(closed_paths(&targets, &intent, &sessions, &facts, &live).await?);
-    let unread = plan::calculate::unread_task_definitions(&desired, &live);
-    if !unread.is_empty() {
-        live::read_task_definitions(&sessions.by_place, &unread, &mut live).await?;
-    }
     let mut plan = plan::calculate(&desired, &live, &intent);
+    // A service that is read whole may run another revision than its tags say, which then has to be read too.
+    for _ in 0..2 {
+        let unread = plan::calculate::unread(&plan);
+        if unread.is_empty() {
+            break;
+        }
+        live::read_whole(&requests, &unread, &mut live).await?;
+        plan = plan::calculate(&desired, &live, &intent);
+    }
     plan.add(blocked, warnings);
     plan.cells = targets.groups.iter().map(planned_cell).collect();
     plan.unread = targets.unread;
     plan.elsewhere = elsewhere;
+    plan.depth = purpose.depth();
+    plan.services_from_tags = live.iter().filter(|item| item.kind == Kind::Service && item.is_summary()).count();
     Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts, requests, saved: None })
 }
 

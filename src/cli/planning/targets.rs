@@ -183,6 +183,7 @@ impl<'a> Targets<'a> {
                 Purpose::Plan { tenants: false, .. } => scope.without.extend([Kind::Service, Kind::TaskDefinition, Kind::Targets]),
                 Purpose::Plan { .. } | Purpose::Onboard { .. } | Purpose::Status => {}
             }
+            scope.depth = self.purpose.depth();
             // Tenants that are only looked at, or that have lost their spec.
             scope.finds_address_tenants = matches!(self.purpose, Purpose::Status | Purpose::Onboard { prune: true });
             if self.narrow {
