@@ -1,10 +1,6 @@
 //! tierctl wires the dependencies of a tier once, so that a tenant is one YAML file. `ARCHITECTURE.md` walks
 //! through the rooms.
 
-/// A plan is millions of small strings and maps: with the C library's allocator half of its processor time went into these.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 pub mod apply;
 pub mod aws;
 pub mod cli;

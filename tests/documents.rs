@@ -115,6 +115,7 @@ fn actions() -> BTreeSet<String> {
         (".elb().", "elasticloadbalancing"),
         (".iam().", "iam"),
         (".logs().", "logs"),
+        (".tagging().", "tag"),
     ];
     let mut found = BTreeSet::from(["sts:GetCallerIdentity".to_string()]);
     let mut folders = vec![root().join("src")];

@@ -123,7 +123,8 @@ impl Schedule {
     /// A step did not get done: those that cannot be done for that reason.
     pub(super) fn fail(&mut self, index: usize) -> Vec<usize> {
         self.end(index);
-        self.failed.extend(self.steps.get(index).and_then(|step| step.tenant.clone()));
+        // One of whom nothing is changed has not failed by this roll-out.
+        self.failed.extend(self.steps.get(index).filter(|step| step.wave.is_some()).and_then(|step| step.tenant.clone()));
         // If it exists, that is all that its dependents ask for.
         if self.done.contains(&index) { Vec::new() } else { self.give_up(self.dependents(index)) }
     }
@@ -236,6 +237,15 @@ mod tests {
         assert_eq!(schedule.give_up_unbegun().len(), 2, "three has not begun");
         schedule.finish(2);
         assert_eq!(schedule.take_ready(), [3]);
+    }
+
+    #[test]
+    fn who_is_in_no_wave_stops_nobody() {
+        // Nothing of it is changed: it was not healthy before.
+        let mut schedule = schedule(&[&["one"], &["two"]], Some(0));
+        schedule.steps.iter_mut().take(2).for_each(|step| step.wave = None);
+        assert_eq!(schedule.fail(0), [1]);
+        assert_eq!(schedule.exceeded(), None);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// Plan only a part
     #[arg(long, value_enum, value_name = "PART")]
     only: Option<Only>,
-    /// Plan only what is in cells of this name; give it several times for several cells
+    /// Plan only what is in cells of this name, or in that of one tier, as TIER/NAME; give it several times for several cells
     #[arg(long = "cell", value_name = "NAME", conflicts_with = "changed_since")]
     cells: Vec<String>,
     /// Plan only what files that have changed since this Git revision can affect, and what they have left behind
@@ -72,7 +72,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     };
     let mut subjects = intent::subjects(&specs);
     let cells = meant_cells(arguments, &specs)?;
-    subjects.iter_mut().for_each(|subject| subject.cells = cells.clone());
+    subjects.iter_mut().for_each(|subject| subject.cells = cells.as_ref().map(|cells| intent::cells_of(&subject.tier.tier, cells)));
     subjects.retain(|subject| subject.groups().next().is_some());
     // Where only tiers are named, that their tenants have no spec among them says nothing.
     let has_tenants = arguments.paths.is_empty() || !specs.tenants.is_empty();
@@ -146,9 +146,11 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
 
 /// The cells that are meant, where not all are.
 fn meant_cells(arguments: &Arguments, specs: &Specs) -> Result<Option<BTreeSet<String>>, Failure> {
-    let known: BTreeSet<&str> = specs.tiers.iter().flat_map(|tier| &tier.spec.cells).map(|cell| cell.name.as_str()).collect();
-    if let Some(unknown) = arguments.cells.iter().find(|cell| !known.contains(cell.as_str())) {
-        let known: Vec<&str> = known.into_iter().collect();
+    let tiers = specs.tiers.iter().map(|tier| &tier.spec);
+    let known: BTreeSet<String> = tiers.flat_map(|tier| tier.cells.iter().map(|cell| format!("{}/{}", *tier.tier, *cell.name))).collect();
+    let is_known = |given: &str| known.iter().any(|known| known == given || known.split_once('/').is_some_and(|(_, cell)| cell == given));
+    if let Some(unknown) = arguments.cells.iter().find(|cell| !is_known(cell)) {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
         return Err(Failure::usage(format!("no tier has a cell {unknown} (there are: {})", known.join(", ")), "name one of them"));
     }
     Ok((!arguments.cells.is_empty()).then(|| arguments.cells.iter().cloned().collect()))

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
 use futures::{StreamExt, TryStreamExt, stream, try_join};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::aws::{AwsError, Class, Reader};
@@ -35,10 +36,20 @@ pub async fn read(requests: &[Request]) -> Result<Vec<Live>, AwsError> {
 
 /// The same where one that fails, or takes longer than this, does not hold the others.
 pub async fn read_each(requests: &[Request], longest: Duration) -> (Vec<Live>, Lost) {
-    let read = requests.iter().map(|request| async move { within(longest, request.reader.place(), read_place(request)).await });
+    // A task each: beside each other in one, an answer for one place would wake them all. They end with this one.
+    let mut tasks = JoinSet::new();
+    for (index, request) in requests.iter().cloned().enumerate() {
+        tasks.spawn(async move { (index, within(longest, request.reader.place(), read_place(&request)).await) });
+    }
+    let mut read: BTreeMap<usize, Result<Vec<Live>, AwsError>> = BTreeMap::new();
+    while let Some(ended) = tasks.join_next().await {
+        read.extend(ended);
+    }
     let (mut places, mut lost) = (Vec::new(), Lost::new());
-    for (request, read) in requests.iter().zip(join_all(read).await) {
-        match read {
+    for (index, request) in requests.iter().enumerate() {
+        let place = request.reader.place();
+        let broken_off = || Err(AwsError::new("the reading", place, Class::Service, "it was broken off by an error in tierctl"));
+        match read.remove(&index).unwrap_or_else(broken_off) {
             Ok(found) => places.push((request, found)),
             Err(error) => lost.push((request.cells.clone(), error)),
         }
@@ -196,40 +207,65 @@ pub async fn tell_tenants_rules(readers: &BTreeMap<Place, Reader>, live: &mut [L
     Ok(())
 }
 
-/// Reads what is known by its tags alone, and is wanted whole, in its place: of a service also what it runs.
-pub async fn read_whole(requests: &[Request], wanted: &BTreeSet<(Key, String)>, live: &mut Vec<Live>) -> Result<(), AwsError> {
-    let scopes = |kind: Kind| wanted.iter().filter(move |(key, _)| key.kind == kind).map(|(key, _)| &key.scope);
-    let services: BTreeSet<&Scope> = scopes(Kind::Service).collect();
-    let is_of = |item: &Live, kinds: &[Kind]| kinds.contains(&item.kind) && item.owner().is_some_and(|key| services.contains(&key.scope));
-    let reads = requests.iter().map(|request| {
-        let place = request.reader.place();
-        let clusters = live.iter().filter(|item| item.place == *place && is_of(item, &[Kind::Cluster])).cloned();
-        let (clusters, scope): (Vec<Live>, _) = (clusters.collect(), ReadScope { depth: Depth::Standard, ..request.scope.clone() });
-        async move { read_stage(&request.reader, &scope, Stage::Beside, &clusters).await }
-    });
-    let found = try_join_all(reads.collect::<Vec<_>>()).await?;
-    live.retain(|item| !is_of(item, &[Kind::Service, Kind::TaskDefinition]));
-    live.extend(found.into_iter().flatten());
-
-    let definitions: BTreeSet<&(Key, String)> =
-        wanted.iter().filter(|(key, _)| key.kind == Kind::TaskDefinition && !services.contains(&key.scope)).collect();
-    let positions = live.iter().enumerate().filter(|(_, item)| item.kind == Kind::TaskDefinition && item.is_summary());
-    let positions = positions.filter(|(_, item)| item.owner().is_some_and(|key| definitions.contains(&(key, item.id.clone()))));
-    let reads = positions.filter_map(|(position, item)| {
-        let reader = &requests.iter().find(|request| *request.reader.place() == item.place)?.reader;
-        Some(async move { Ok::<_, AwsError>((position, task_definition::describe(reader, &item.place, &item.id).await?)) })
-    });
-    let read = stream::iter(reads.collect::<Vec<_>>()).buffered(DEFINITIONS_AT_ONCE).try_collect::<Vec<_>>().await?;
-    for (position, described) in read {
-        if let Some(described) = described {
-            live[position].fields = described.fields;
+/// Reads what is known by its tags alone, and is wanted whole, in its place: of a service also what it runs. One place that fails,
+/// or takes longer than this, does not hold the others.
+pub async fn read_whole(requests: &[Request], wanted: &BTreeSet<(Key, String)>, live: &mut Vec<Live>, longest: Duration) -> Lost {
+    let found = requests.iter().map(|request| within(longest, request.reader.place(), read_whole_in(request, wanted, live)));
+    let found = join_all(found.collect::<Vec<_>>()).await;
+    let mut lost = Lost::new();
+    for (request, found) in requests.iter().zip(found) {
+        match found {
+            Ok(Whole { of, found }) => {
+                live.retain(|item| !matches!(item.kind, Kind::Service | Kind::TaskDefinition) || !is_of(item, &of));
+                // One that is gone by now stays as its service's tags have it.
+                let read: BTreeSet<(Kind, &str)> = found.iter().map(|whole| (whole.kind, whole.id.as_str())).collect();
+                live.retain(|item| !item.is_summary() || !read.contains(&(item.kind, item.id.as_str())));
+                live.extend(found);
+            }
+            Err(error) => lost.push((request.cells.clone(), error)),
         }
     }
-    Ok(())
+    lost
 }
 
-/// Requests for task definitions under way at once in all places together.
-const DEFINITIONS_AT_ONCE: usize = 64;
+/// What was read whole.
+struct Whole {
+    /// The tenants whose services were.
+    of: BTreeSet<Scope>,
+    found: Vec<Live>,
+}
+
+fn is_of(item: &Live, tenants: &BTreeSet<Scope>) -> bool {
+    item.owner().is_some_and(|key| tenants.contains(&key.scope))
+}
+
+async fn read_whole_in(request: &Request, wanted: &BTreeSet<(Key, String)>, live: &[Live]) -> Result<Whole, AwsError> {
+    // A place may be read with several credentials: each reads its own cells.
+    let here = |scope: &Scope| request.cells.contains(&(scope.tier.clone(), scope.cell.clone()));
+    let wanted = |kind: Kind| wanted.iter().filter(move |(key, _)| key.kind == kind && here(&key.scope));
+    let of: BTreeSet<Scope> = wanted(Kind::Service).map(|(key, _)| key.scope.clone()).collect();
+    let place = request.reader.place();
+    let clusters: Vec<Live> =
+        live.iter().filter(|item| item.kind == Kind::Cluster && item.place == *place && is_of(item, &of)).cloned().collect();
+    let scope = ReadScope { depth: Depth::Standard, ..request.scope.clone() };
+    let services = read_stage(&request.reader, &scope, Stage::Beside, &clusters);
+    let definitions = wanted(Kind::TaskDefinition).filter(|(key, _)| !of.contains(&key.scope));
+    let summaries = definitions.filter_map(|(key, arn)| {
+        let is_it = |item: &&Live| item.kind == Kind::TaskDefinition && item.id == *arn && item.place == *place;
+        live.iter().find(|item| is_it(item) && item.owner().as_ref() == Some(key))
+    });
+    let described = summaries.map(|summary| async move {
+        let described = task_definition::describe(&request.reader, place, &summary.id).await?;
+        Ok::<_, AwsError>(described.map(|described| Live { fields: described.fields, ..summary.clone() }))
+    });
+    let described = stream::iter(described.collect::<Vec<_>>()).buffered(DEFINITIONS_AT_ONCE).try_collect::<Vec<_>>();
+    let (mut found, described) = try_join!(services, described)?;
+    found.extend(described.into_iter().flatten());
+    Ok(Whole { of, found })
+}
+
+/// Requests for task definitions under way at once in a place.
+const DEFINITIONS_AT_ONCE: usize = 16;
 /// Requests for target health under way at once: one for each tenant.
 const HEALTH_AT_ONCE: usize = 16;
 

@@ -1,6 +1,6 @@
 //! Tells what was changed by hand from what the specs change. Each thing bears in a tag a record of what was last applied to
 //! it: a format version, then for each field three characters for its name and three for its value. The record is only read
-//! to explain a difference: that it is old or missing is none.
+//! to explain a difference: that it is old or missing is none. A quick plan alone takes it for the thing itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 

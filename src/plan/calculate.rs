@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::attribution::{self, Origin};
 use super::compare::{self, FieldChange};
 use super::{Action, Change, Intent, Plan, Subject, Treatment, Unclaimed, Wait, order};
-use crate::estate::names;
+use crate::estate::{names, tenant};
 use crate::resources::Kind;
-use crate::resources::listener_rule;
 use crate::resources::model::{
     Condition, Desired, Fields, Id, Key, Live, Scope, TAG_CONTENT, TAG_PREFIX, TAG_REVISION, choices, references,
 };
+use crate::resources::{cluster, listener_rule};
 use crate::words::count;
 
 /// Why a role of ours under another name is not replaced.
@@ -30,10 +30,15 @@ pub fn calculate(desired: &[Desired], live: &[Live], intent: &Intent) -> Plan {
     Calculation::new(desired, live, intent).run(desired)
 }
 
-/// Things that their tags alone say are not as desired: these have to be read before the plan can say more.
-pub fn unread(plan: &Plan) -> BTreeSet<(Key, String)> {
+/// Things known by their tags alone that have to be read before the plan can say more: those that are not as desired, and in an
+/// infra group of which something goes all services, for they may use it.
+pub fn unread(plan: &Plan, live: &[Live]) -> BTreeSet<(Key, String)> {
     let differs = |change: &&Change| !matches!(change.action, Action::Create | Action::Delete);
-    let unread = plan.changes.iter().filter(differs).filter_map(|change| Some((change.key()?, change.live.as_ref()?)));
+    let different = plan.changes.iter().filter(differs).filter_map(|change| Some((change.key()?, change.live.as_ref()?)));
+    let goes = |change: &&Change| !change.is_tenants() && matches!(change.action, Action::Delete | Action::Replace);
+    let groups: BTreeSet<&Scope> = plan.changes.iter().filter(goes).map(|change| &change.scope).collect();
+    let here = live.iter().filter(|item| item.kind == Kind::Service && groups.iter().any(|group| item.is_in(group)));
+    let unread = different.chain(here.filter_map(|item| Some((item.owner()?, item))));
     unread.filter(|(key, live)| is_told(key.kind, live)).map(|(key, live)| (key, live.id.clone())).collect()
 }
 
@@ -311,7 +316,9 @@ impl<'a> Calculation<'a> {
         };
         if live.kind == Kind::Service && live.is_summary() {
             let moved = attribution::not_as_recorded(desired, live);
-            changes.retain(|change| change.path.starts_with("tags.") || moved.contains(compare::field_of(&change.path)));
+            let has_too_few = self.has_too_few_tasks(desired);
+            let differs = |field: &str| moved.contains(field) || has_too_few && field == "desired_count";
+            changes.retain(|change| change.path.starts_with("tags.") || differs(compare::field_of(&change.path)));
         }
         // They follow from the new revision; alone they are stale, which is worth a line.
         if changes.iter().any(|change| change.path == "task_definition") {
@@ -319,6 +326,13 @@ impl<'a> Calculation<'a> {
         }
         attribution::attribute(desired, live, &mut changes);
         changes
+    }
+
+    /// Whether fewer tasks run in the cluster of a service than it is to have.
+    fn has_too_few_tasks(&self, service: &Desired) -> bool {
+        let wanted = service.fields.get("desired_count").and_then(Value::as_u64).unwrap_or_default();
+        let clusters = self.ours.get(&tenant::cluster(&service.key.scope)).into_iter().flatten();
+        clusters.filter_map(|live| live.fields.get(cluster::RUNNING_TASKS)?.as_u64()).any(|running| running < wanted)
     }
 
     fn create(&mut self, desired: Desired) {
@@ -348,10 +362,9 @@ impl<'a> Calculation<'a> {
                 let chosen = self.chosen.contains(&(group.clone(), kind, text));
                 chosen
                     || self.live.iter().any(|live| {
-                        let same_group = live.owner().is_some_and(|key| key.scope.without_tenant() == group);
                         let is_taken = || live.fields.values().any(|value| value == choice);
                         live.kind == kind
-                            && (same_group && is_taken() || vpc.is_some() && live.text("vpc_id") == vpc && overlaps(live, choice))
+                            && (live.is_in(&group) && is_taken() || vpc.is_some() && live.text("vpc_id") == vpc && overlaps(live, choice))
                     })
             };
             if let Some(free) = choices.iter().find(|choice| !taken(choice)).cloned() {
@@ -1130,5 +1143,22 @@ mod tests {
         let plan = calculate(&wanted, &[old.clone(), new.clone(), its], &managed(&[group()]));
         assert_eq!(plan.changes.iter().map(|change| change.action).collect::<Vec<_>>(), [Action::Blocked]);
         assert_eq!(calculate(&wanted, &[old, new], &managed(&[group()])).changes[0].action, Action::Delete);
+    }
+
+    #[test]
+    fn where_something_of_the_tier_goes_no_service_is_taken_on_trust() {
+        let service = |group: &Scope| {
+            let key = Key::new(&group.with_tenant("acme"), Kind::Service, "service");
+            Live::new(Kind::Service, &place(), format!("arn of {group}"), key.tags(), &Fields::new())
+        };
+        let elsewhere = Scope::infra_group("high", "one", "ig-2");
+        let live = [service(&group()), service(&elsewhere)];
+        let mut plan = Plan::default();
+        assert_eq!(unread(&plan, &live), BTreeSet::new());
+        plan.changes = vec![Change::blocked(Subject::Resource(Kind::SecurityGroup), &group(), "tasks", &place(), "")];
+        assert_eq!(unread(&plan, &live), BTreeSet::new(), "it stays");
+        plan.changes[0].action = Action::Delete;
+        let ids: Vec<String> = unread(&plan, &live).into_iter().map(|(_, id)| id).collect();
+        assert_eq!(ids, [format!("arn of {}", group())]);
     }
 }

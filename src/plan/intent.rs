@@ -7,7 +7,7 @@ use std::fmt;
 use super::placement::{self, Placed, Placement, Residents, Sight};
 use super::{Change, Intent, Plan, Subject, Treatment, Unread};
 use crate::estate::{self, Facts, Group, infra_group, names, tenant};
-use crate::resources::model::{Condition, Desired, Id, Live, Scope, TAG_PREFIX};
+use crate::resources::model::{Condition, Desired, Id, Live, Scope, TAG_PREFIX, TAG_TENANT};
 use crate::resources::{Depth, Kind};
 use crate::spec::Specs;
 use crate::spec::model::{TenantSpec, TierSpec};
@@ -65,6 +65,15 @@ impl Purpose {
     fn prunes(self) -> bool {
         matches!(self, Self::Onboard { prune: true })
     }
+}
+
+/// The names of those of some cells, given as `cell` or `tier/cell`, that are meant in this tier.
+pub fn cells_of(tier: &str, given: &BTreeSet<String>) -> BTreeSet<String> {
+    let of_tier = given.iter().filter_map(|cell| match cell.split_once('/') {
+        Some((named, cell)) => (named == tier).then_some(cell),
+        None => Some(cell.as_str()),
+    });
+    of_tier.map(String::from).collect()
 }
 
 /// A tier to look at, and those of its tenants that have a spec.
@@ -303,11 +312,11 @@ fn already_living(things: &mut [Desired], scope: &Scope) {
 /// Tenants of an infra group that answer on a port that the tier does not open, as `acme on 8080`.
 fn closed_ports(group: Group<'_>, live: &[Live]) -> Vec<String> {
     let [from, to] = *group.tier.tenants.ports;
-    let of_tenants = live.iter().filter(|item| item.kind == Kind::TargetGroup).filter_map(|item| Some((item.owner()?, item)));
-    let here = of_tenants.filter(|(key, _)| key.scope.without_tenant() == group.scope());
-    here.filter_map(|(key, item)| {
+    let scope = group.scope();
+    let here = live.iter().filter(|item| item.kind == Kind::TargetGroup && item.is_in(&scope));
+    here.filter_map(|item| {
         let port = item.fields.get("port")?.as_u64()?;
-        (port < from.into() || port > to.into()).then(|| format!("{} on {port}", key.scope.tenant.unwrap_or_default()))
+        (port < from.into() || port > to.into()).then(|| format!("{} on {port}", item.tags.get(TAG_TENANT).map_or("", String::as_str)))
     })
     .collect()
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Change, Subject};
 use crate::estate::{Facts, Group, infra_group};
-use crate::resources::model::{Condition, Id, Key, Live, Scope};
-use crate::resources::{Kind, listener_rule};
+use crate::resources::model::{Condition, Id, Key, Live, Scope, TAG_TENANT};
+use crate::resources::{Kind, cluster, listener_rule};
 use crate::spec::model::{self, TenantSpec, TierSpec};
 
 /// Rules on a load balancer, default rules not counted. Adjustable, L-7EED9B64.
@@ -84,11 +84,14 @@ pub fn places(group: Group<'_>, residents: &Residents, live: &[Live]) -> Places 
     let unread = rules.iter().filter(|rule| rule.fields.get(listener_rule::WHOSE).is_some_and(may_be_here)).count();
     let used = residents.in_group(&scope).count() + unread;
     let forwarded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.text("target_group_arn")).collect();
-    let targets: usize = live
-        .iter()
-        .filter(|item| item.kind == Kind::Service && item.owner().is_some_and(|key| key.scope.without_tenant() == scope))
-        .filter_map(|item| item.fields.get("desired_count")?.as_u64())
-        .sum::<u64>() as usize;
+    let (told, read): (Vec<&Live>, Vec<&Live>) =
+        live.iter().filter(|item| item.kind == Kind::Service && item.is_in(&scope)).partition(|item| item.is_summary());
+    // How many tasks a service is to have that was not looked at is not known, but how many run in its cluster.
+    let told: BTreeSet<Option<&String>> = told.into_iter().map(|item| item.tags.get(TAG_TENANT)).collect();
+    let clusters = live.iter().filter(|item| item.kind == Kind::Cluster && item.is_in(&scope) && told.contains(&item.tags.get(TAG_TENANT)));
+    let desired = read.into_iter().filter_map(|item| item.fields.get("desired_count")?.as_u64());
+    let running = clusters.filter_map(|item| item.fields.get(cluster::RUNNING_TASKS)?.as_u64());
+    let targets = desired.chain(running).sum::<u64>() as usize;
     let priorities = group.group.load_balancer.priorities.as_deref().map(|[from, to]| {
         let band = listener_rule::band(*from, *to);
         let taken =
@@ -121,7 +124,7 @@ fn listener_arns(group: Group<'_>, live: &[Live]) -> BTreeSet<String> {
         Id::Known(arn) => BTreeSet::from([arn]),
         Id::Of(key) => {
             let listeners = live.iter().filter(|item| item.kind == Kind::Listener);
-            listeners.filter(|item| item.owner().is_some_and(|owner| owner.scope == key.scope)).map(|item| item.id.clone()).collect()
+            listeners.filter(|item| item.is_in(&key.scope)).map(|item| item.id.clone()).collect()
         }
     }
 }

@@ -32,7 +32,7 @@ pub struct SavedPlan {
     /// Whether it is about tenants.
     pub tenants: bool,
     pub depth: Depth,
-    /// The cells that it is about, where not all.
+    /// The cells that it is about, where not all, as they were given.
     pub cells: Option<BTreeSet<String>>,
     pub specs: Vec<SavedSpec>,
     /// Where tenants go whose spec does not say so.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{FORMAT_VERSION, Identity, Located, RunDocument, RunInfo};
 use crate::plan::{Action, Change, FieldChange, Origin, Plan, PlannedCell, Summary};
 use crate::resources::Depth;
-use crate::resources::model::Condition;
+use crate::resources::model::{Condition, Live};
 
 /// What `tierctl plan --format json` prints.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -61,6 +61,8 @@ pub struct ChangeDocument<'a> {
     pub(super) origin: Option<Origin>,
     /// Why it is replaced, deleted or blocked; null where the fields say it.
     pub(super) reason: Option<Cow<'a, str>>,
+    /// Who has to act before it works, and how; null where nobody has to.
+    pub(super) waits_for: Option<Cow<'a, str>>,
     /// How many tenants depend on what the tier has here; null for a tenant's own.
     pub(super) dependents: Option<usize>,
 }
@@ -149,7 +151,15 @@ pub(super) fn change<'a>(change: &'a Change, plan: &Plan) -> ChangeDocument<'a> 
         id: change.live.as_ref().map(|live| live.id.as_str().into()),
         origin: change.origin,
         reason: change.reason.as_deref().map(Cow::from),
+        waits_for: change.live.as_ref().and_then(waits_for).map(Cow::from),
         dependents: plan.dependents(change),
+    }
+}
+
+fn waits_for(live: &Live) -> Option<&str> {
+    match &live.condition {
+        Condition::Blocked(somebody) => Some(somebody),
+        _ => None,
     }
 }
 

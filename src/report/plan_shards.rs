@@ -50,12 +50,16 @@ pub fn read(text: &str) -> Result<Shard, NoPlan> {
         ..Plan::default()
     };
     for one in &document.changes {
-        let change = change(one)?;
-        if let Some(dependents) = one.dependents.filter(|number| *number > 0) {
-            // Of tenants that live there only how many they are is known.
-            plan.tenants.entry(change.scope.clone()).or_insert_with(|| (0..dependents).map(|number| number.to_string()).collect());
-        }
-        plan.changes.push(change);
+        plan.changes.push(change(one)?);
+    }
+    for (one, scope) in document.changes.iter().zip(plan.changes.iter().map(|change| change.scope.clone()).collect::<Vec<_>>()) {
+        let Some(dependents) = one.dependents.filter(|number| *number > 0) else { continue };
+        // Of tenants that live there only how many they are is known, but for those of whom something is changed.
+        let living = plan.changes.iter().filter(|change| change.action != Action::Create && change.scope.without_tenant() == scope);
+        let named: BTreeSet<String> = living.filter_map(|change| change.scope.tenant.clone()).take(dependents).collect();
+        let unnamed = (named.len()..dependents).map(|number| number.to_string());
+        let tenants = unnamed.chain(named.iter().cloned()).collect();
+        plan.tenants.entry(scope).or_insert(tenants);
     }
     for one in &document.unclaimed {
         plan.unclaimed.push(Unclaimed { key: key(&one.identity)?, place: one.located.place(), id: one.id.to_string() });
@@ -84,7 +88,11 @@ fn change(document: &ChangeDocument<'_>) -> Result<Change, NoPlan> {
     change.reason = document.reason.as_deref().map(String::from);
     change.origin = document.origin;
     if let Some(key) = change.key() {
-        change.live = document.id.as_ref().map(|id| Live::new(key.kind, &place, id.as_ref(), Tags::new(), &Fields::new()));
+        change.live = document.id.as_ref().map(|id| {
+            let live = Live::new(key.kind, &place, id.as_ref(), Tags::new(), &Fields::new());
+            let condition = document.waits_for.as_deref().map_or(Condition::Ready, |somebody| Condition::Blocked(somebody.into()));
+            live.in_condition(condition)
+        });
         if document.action == Action::Create {
             let fields: Fields = document.fields.iter().map(|field| (field.path.clone(), field.after.clone())).collect();
             change.desired = Some(Desired::new(key, &place, &fields, &Tags::new()));
@@ -167,4 +175,41 @@ pub fn merge(shards: Vec<Shard>) -> Result<Shard, PlannedCell> {
     merged.plan.exceeded = exceeded.into_iter().collect();
     merged.plan.add(Vec::new(), warnings);
     Ok(merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Limits;
+    use crate::report::plan_json;
+    use crate::report::testing::{acme, field, group, plan, run, update};
+
+    fn again(plan: &Plan) -> Plan {
+        read(&json!(plan_json::document(plan, &run())).to_string()).map(|shard| shard.plan).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_waits_for_somebody_is_blocked_still() {
+        let mut endpoint = update(&group(), Kind::VpcEndpoint, "cache", "vpce-1", vec![field("tags.team", json!("a"), json!("b"))]);
+        let waiting = Condition::Blocked("its owner has to accept it".into());
+        endpoint.live = endpoint.live.map(|live| live.in_condition(waiting.clone()));
+        let plan = plan(vec![endpoint]);
+        assert!(plan.is_blocked() && again(&plan).is_blocked());
+        assert_eq!(again(&plan).changes[0].live.as_ref().map(|live| live.condition.clone()), Some(waiting));
+    }
+
+    #[test]
+    fn a_tenant_that_changes_is_one_of_those_that_depend_on_its_tier() {
+        let changed = vec![field("x", json!(1), json!(2))];
+        let changes = vec![
+            update(&group(), Kind::SecurityGroup, "tasks", "sg-1", changed.clone()),
+            update(&acme(), Kind::Service, "service", "arn", changed),
+        ];
+        let living = ["acme", "globex", "initech"].map(String::from);
+        let plan = Plan { tenants: [(group(), living.into())].into(), ..plan(changes) };
+        for (most, exceeds) in [(3, false), (2, true)] {
+            let limits = Limits { deletes: None, tenants: Some(most) };
+            assert_eq!((!limits.exceeded_by(&plan).is_empty(), !limits.exceeded_by(&again(&plan)).is_empty()), (exceeds, exceeds));
+        }
+    }
 }

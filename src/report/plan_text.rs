@@ -16,8 +16,8 @@ use super::values::{self, Values, shown};
 use super::{Paint, Phrase, duration, thing, tone};
 use crate::plan::intent::Inherited;
 use crate::plan::{Action, Change, FieldChange, Plan, Subject};
+use crate::resources::Kind;
 use crate::resources::model::{Condition, Place, Scope, holds_reference};
-use crate::resources::{Depth, Kind};
 use crate::words::count;
 
 /// What a plan's text says beyond the plan.
@@ -110,10 +110,12 @@ impl Page<'_> {
         let parts: Vec<(String, bool)> = thread::scope(|scope| {
             let mut parts = groups.chunks(groups.len().div_ceil(processors).max(1));
             let first = parts.next().unwrap_or_default();
-            let others: Vec<_> = parts.map(|part| (part, scope.spawn(move || write(part)))).collect();
+            let begin = |part| thread::Builder::new().spawn_scoped(scope, move || write(part)).ok();
+            let others: Vec<_> = parts.map(|part| (part, begin(part))).collect();
             let first = write(first);
-            // What no thread has written is written here.
-            let others = others.into_iter().map(|(part, thread)| thread.join().unwrap_or_else(|_| write(part)));
+            // Where the system gives no thread, it is written here.
+            let others =
+                others.into_iter().map(|(part, thread)| thread.and_then(|thread| thread.join().ok()).unwrap_or_else(|| write(part)));
             [first].into_iter().chain(others).collect()
         });
         for (text, names_unknown) in parts {
@@ -539,16 +541,13 @@ fn waves(plan: &Plan) -> Option<String> {
 pub(super) fn from_tags(plan: &Plan) -> Option<String> {
     let services = count(plan.services_from_tags, "service was", "services were");
     let what = "an image, a count or a network that was changed by hand, and a roll-out that was given up, may be missing here";
-    (plan.depth == Depth::Quick)
+    (plan.services_from_tags > 0)
         .then(|| format!("{services} not looked at, since their tags are as the specs say; {what}. `tierctl plan` looks."))
 }
 
 /// That there is nothing to do, as far as the plan can tell.
 pub(super) fn nothing_to_do(plan: &Plan) -> &'static str {
-    match plan.depth {
-        Depth::Quick if plan.services_from_tags > 0 => "No changes in sight",
-        _ => "No changes",
-    }
+    if plan.services_from_tags > 0 { "No changes in sight" } else { "No changes" }
 }
 
 /// How long it takes at the least, where AWS's rates are what it waits for.

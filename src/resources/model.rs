@@ -368,6 +368,16 @@ impl Live {
         Key::from_tags(self.kind, &self.tags)
     }
 
+    /// Whether it is ours and of this infra group, or of a tenant in it: as [`Self::owner`] would say, without making a key.
+    pub fn is_in(&self, infra_group: &Scope) -> bool {
+        let is = |tag: &str, value: &str| self.tags.get(tag).is_some_and(|held| held == value);
+        is(TAG_INFRA_GROUP, &infra_group.infra_group)
+            && is(TAG_CELL, &infra_group.cell)
+            && is(TAG_TIER, &infra_group.tier)
+            && self.tags.contains_key(TAG_RESOURCE)
+            && self.tags.contains_key(TAG_TENANT) == self.kind.is_tenants()
+    }
+
     /// Whether it is known by its tags alone.
     pub fn is_summary(&self) -> bool {
         self.fields.is_empty()

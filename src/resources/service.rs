@@ -128,15 +128,16 @@ impl Resource for Services {
         };
         let untold: Vec<usize> = (0..clusters.len()).filter(|index| services[*index].is_none()).collect();
         let asked: Vec<&(&Live, String)> = untold.iter().map(|index| &clusters[*index]).collect();
-        let described: Vec<_> = asked.iter().map(|(cluster, tenant)| find(reading.aws, &cluster.id, tenant)).collect();
+        // What AWS says of a service takes more room than what is kept of it.
+        let described: Vec<_> = asked.iter().map(|(cluster, tenant)| read_one(reading, &cluster.id, tenant)).collect();
         // The names of all that there may be are known: none of these has to wait for another.
         let (found, autoscaled, active) = try_join!(
-            stream::iter(described).buffered(CONCURRENT).try_collect::<Vec<Option<EcsService>>>(),
+            stream::iter(described).buffered(CONCURRENT).try_collect::<Vec<Option<Live>>>(),
             autoscaled(reading, &asked),
             active_families(reading, &clusters),
         )?;
         for (index, service) in untold.into_iter().zip(found) {
-            services[index] = service.map(|service| live(reading.place, &service, &autoscaled));
+            services[index] = service.map(|service| with_desired_count_of(service, &autoscaled));
         }
         let asked: Vec<_> = clusters
             .iter()
@@ -314,9 +315,13 @@ async fn find(aws: &Reader, cluster: &str, name: &str) -> Result<Option<EcsServi
     }
 }
 
+async fn read_one(reading: &Reading<'_>, cluster: &str, name: &str) -> Result<Option<Live>, AwsError> {
+    Ok(find(reading.aws, cluster, name).await?.map(|service| live(reading.place, &service)))
+}
+
 /// The services of these clusters and tenants whose desired count a scalable target owns, as `service/<cluster>/<service>`.
 async fn autoscaled(reading: &Reading<'_>, clusters: &[&(&Live, String)]) -> Result<BTreeSet<String>, AwsError> {
-    let ids: Vec<String> = clusters.iter().map(|(cluster, tenant)| scalable_id(name_of(&cluster.id), tenant)).collect();
+    let ids: Vec<String> = clusters.iter().map(|(cluster, tenant)| format!("service/{}/{tenant}", name_of(&cluster.id))).collect();
     let asked: Vec<_> = ids.chunks(SCALABLE_TARGETS).map(|ids| scalable_targets(reading.aws, reading.place, ids)).collect();
     let found: Vec<BTreeSet<String>> = stream::iter(asked).buffered(CONCURRENT).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
@@ -351,10 +356,6 @@ async fn scalable_targets(aws: &Reader, place: &Place, ids: &[String]) -> Result
         found.insert(target.doing("application-autoscaling:DescribeScalableTargets", place)?.resource_id().to_string());
     }
     Ok(found)
-}
-
-fn scalable_id(cluster: &str, service: &str) -> String {
-    format!("service/{cluster}/{service}")
 }
 
 /// None where the target group is gone.
@@ -449,21 +450,23 @@ fn target_group(service: &EcsService) -> Option<&str> {
     service.load_balancers().iter().find_map(LoadBalancer::target_group_arn)
 }
 
-fn live(place: &Place, service: &EcsService, autoscaled: &BTreeSet<String>) -> Live {
-    let mut shape = Service::from_ecs(service);
-    let is_autoscaled = autoscaled.contains(&scalable_id(name_of(service.cluster_arn().unwrap_or_default()), &shape.service_name));
-    if is_autoscaled {
-        shape.desired_count = None;
-    }
+fn live(place: &Place, service: &EcsService) -> Live {
+    let shape = Service::from_ecs(service);
     let id = service.service_arn().unwrap_or_default();
     let name = format!("{}/{}", name_of(service.cluster_arn().unwrap_or_default()), shape.service_name);
     let mut live = Live::new(Kind::Service, place, id, tags::from_ecs(service.tags()), &shape).named(name);
     live.fields.insert(RUNNING_COUNT.into(), json!(service.running_count()));
     live.fields.insert(CREATED_AT.into(), json!(created_at(service)));
-    if is_autoscaled {
-        live.fields.insert(AUTOSCALED.into(), json!(true));
-    }
     live.in_condition(Rollout { service, wanted: None, targets: None, stopped: &[] }.condition())
+}
+
+/// The service without a desired count, if one of these scalable targets owns it.
+fn with_desired_count_of(mut service: Live, autoscaled: &BTreeSet<String>) -> Live {
+    if service.name.as_ref().is_some_and(|name| autoscaled.contains(&format!("service/{name}"))) {
+        service.fields.remove("desired_count");
+        service.fields.insert(AUTOSCALED.into(), json!(true));
+    }
+    service
 }
 
 fn creation(aws: &Writer, shape: &Service, wanted: &Wanted) -> Result<CreateServiceFluentBuilder, AwsError> {
@@ -491,7 +494,7 @@ fn creation(aws: &Writer, shape: &Service, wanted: &Wanted) -> Result<CreateServ
 async fn holder(aws: &Reader, shape: &Service, wanted: &Wanted, error: AwsError) -> Result<Live, AwsError> {
     match find(aws, shape.cluster_arn.known()?, &shape.service_name).await? {
         Some(service) => {
-            let found = live(&wanted.place, &service, &BTreeSet::new());
+            let found = live(&wanted.place, &service);
             match found.owner() {
                 Some(owner) if owner == wanted.key => Ok(found),
                 _ => {
@@ -1094,7 +1097,7 @@ mod tests {
     #[test]
     fn a_read_says_what_the_service_alone_tells() {
         let place = Place { account: "123456789012".into(), region: "us-east-1".into() };
-        let of = |service: EcsService| live(&place, &service, &BTreeSet::new()).condition;
+        let of = |service: EcsService| live(&place, &service).condition;
         assert_eq!(of(service([deployment(8, Completed, 2)]).build()), Condition::Ready);
         assert_eq!(of(service([deployment(8, InProgress, 1)]).build()), pending("1 of 2 tasks running"));
         assert!(
@@ -1111,11 +1114,11 @@ mod tests {
         let place = Place { account: "123456789012".into(), region: "us-east-1".into() };
         let autoscaled = BTreeSet::from(["service/high-tps-cell-1-ig-1-acme/acme".to_string()]);
         let service = service([deployment(8, Completed, 2)]).build();
-        let scaled = live(&place, &service, &autoscaled);
+        let scaled = with_desired_count_of(live(&place, &service), &autoscaled);
         assert!(Services.ignores("desired_count", &scaled) && !Services.ignores("rollout", &scaled));
         assert!(!scaled.fields.contains_key("desired_count"));
         assert_eq!(scaled.shape::<Service>().unwrap().desired_count, None);
-        assert!(!Services.ignores("desired_count", &live(&place, &service, &BTreeSet::new())));
+        assert!(!Services.ignores("desired_count", &live(&place, &service)));
     }
 
     #[test]
@@ -1135,7 +1138,7 @@ mod tests {
     #[test]
     fn the_definition_of_a_service_is_known_by_tags() {
         let place = Place { account: "123456789012".into(), region: "us-east-1".into() };
-        let service = live(&place, &service([deployment(8, Completed, 2)]).build(), &BTreeSet::new());
+        let service = live(&place, &service([deployment(8, Completed, 2)]).build());
         let definition = definition_of(&service, &revision_arn(8));
         let owner = definition.owner().unwrap();
         assert_eq!((owner.kind, owner.name.as_str()), (Kind::TaskDefinition, "task-definition"));
@@ -1147,7 +1150,7 @@ mod tests {
     fn health_joins_tasks_and_targets() {
         let place = Place { account: "123456789012".into(), region: "us-east-1".into() };
         let of = |state, running, targets: &[TargetHealthDescription]| {
-            describe_health(&live(&place, &service([deployment(8, state, running)]).build(), &BTreeSet::new()), Some(targets))
+            describe_health(&live(&place, &service([deployment(8, state, running)]).build()), Some(targets))
         };
         let healthy = [target("10.0.1.5", Healthy), target("10.0.2.5", Healthy)];
         assert_eq!(of(Completed, 2, &healthy), Health { ready: true, text: "2 of 2 targets healthy".into() });

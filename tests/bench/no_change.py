@@ -49,6 +49,8 @@ class Plan:
     refused: int
     runs: list[Run]
     bare_runs: list[Run]
+    #: Of other depths, by the flag that asks for it.
+    depths: dict[str, Run]
     rates: float
     rate: str
     emulator: float
@@ -81,13 +83,18 @@ class Plan:
 PLAN = ("plan", "--api-share", "1")
 
 
-def measured(project: Project, estate: Estate, endpoint: str, settings: dict, time_scale: float) -> tuple[list[Run], dict]:
+DEPTHS = ("--quick", "--deep")
+
+
+def measured(
+    project: Project, estate: Estate, endpoint: str, settings: dict, time_scale: float, *arguments: str, repeats: int = REPEATS
+) -> tuple[list[Run], dict]:
     """Runs of a plan, each in a copy of the bed, and what the accounts counted in the last of them."""
     runs: list[Run] = []
-    while len(runs) < REPEATS:
+    while len(runs) < repeats:
         with copy_of(endpoint) as copy:
             set_accounts(estate, copy, settings)
-            runs.append(measure(at(project, copy, time_scale), *PLAN))
+            runs.append(measure(at(project, copy, time_scale), *PLAN, *arguments))
             accounts = counted_by_account(estate, copy)
         if runs[-1].answer["changes"]:
             sys.exit(f"a plan that should be empty is not: {runs[-1].answer['summary']}")
@@ -105,6 +112,7 @@ def plan_without_changes(estate: Estate, binary: Path, folder: Path, endpoint: s
         emulator = replay(copy, requests, CONCURRENCY)
     bare_runs = measured(project, estate, endpoint, {}, 1000)[0] if with_bare else []
     runs, accounts = measured(project, estate, endpoint, AWS_LIKE, 1)
+    depths = {flag: measured(project, estate, endpoint, AWS_LIKE, 1, flag, repeats=1)[0][0] for flag in DEPTHS if with_bare}
     rates, rate = max(allowed_after(account["calls"]) for account in accounts.values())
     counted: Counter[str] = Counter()
     for account in accounts.values():
@@ -118,6 +126,7 @@ def plan_without_changes(estate: Estate, binary: Path, folder: Path, endpoint: s
         refused=sum(sum(account["refused"].values()) for account in accounts.values()),
         runs=runs,
         bare_runs=bare_runs,
+        depths=depths,
         rates=rates,
         rate=rate,
         emulator=emulator,
@@ -154,6 +163,14 @@ def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
     return rows
 
 
+def depth_rows(plan: Plan) -> list[tuple[str, ...]]:
+    runs = [("", plan.runs[-1]), *plan.depths.items()]
+    return [
+        (f"`plan {flag}`".replace(" `", "`"), f"{sum(run.calls.values()):,}", f"{run.seconds:.2f} s", f"{run.cpu:.2f} s", f"{run.memory:.0f} MB")
+        for flag, run in runs
+    ]
+
+
 def plan_text(title: str, plan: Plan) -> list[str]:
     actions = [(line.action, line.reason, line.page) for line in floor.LINES]
     known = {action for action, _, _ in actions}
@@ -174,6 +191,10 @@ def plan_text(title: str, plan: Plan) -> list[str]:
         "",
         *table(("", "figure", "", "bar"), plan_rows(plan), left=(0, 2, 3)),
         *table(("action", "calls", "floor", "above", "why so often"), rows, left=(0, 4)),
+        "How closely a plan looks, and what that takes with latency and rates; what each of them sees is in the "
+        "[README](../README.md#how-closely-a-plan-looks):",
+        "",
+        *table(("", "calls", "time", "processor time", "memory at the peak"), depth_rows(plan)),
         *notes,
     ]
 

@@ -83,7 +83,7 @@ def main() -> int:
     parser.add_argument(
         "--markdown", action="store_true", help=f"also write these parts of {DOCUMENT.relative_to(ROOT)}, and its picture"
     )
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if unknown := [part for part in options.parts if part not in known]:
         parser.error(f"no {', '.join(unknown)}; there are {', '.join(known)}")
     binary = options.binary.resolve()

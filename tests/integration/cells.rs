@@ -150,7 +150,7 @@ for number in range(3):
     project.write("newer.json", &whole.stdout.replacen("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\"", 1));
     project.run(&["report", "merge", "newer.json"]).ended(1).says("has version 2.0 of the format");
     project.run(&["report", "merge", "none.json"]).ended(1).says("none.json cannot be read");
-    project.run(&["plan", "--cell", "cell-3"]).ended(1).says("no tier has a cell cell-3 (there are: cell-1, cell-2)");
+    project.run(&["plan", "--cell", "cell-3"]).ended(1).says("no tier has a cell cell-3 (there are: test/cell-1, test/cell-2)");
 }
 
 #[test]
@@ -179,4 +179,34 @@ fn a_tenant_that_lives_in_no_cell_is_in_no_plan_of_a_cell_and_is_named() {
     project.run(&["apply", "--yes", "--plan", "cell.plan"]).ended(0);
     assert_eq!(bed().writes(&first), writes.0);
     assert!(bed().writes(&second) > writes.1);
+}
+
+#[test]
+fn a_job_for_each_cell_of_tiers_whose_cells_have_the_same_names() {
+    let project = Project::new();
+    two_cells(&project);
+    let other = bed().account();
+    quick(&other);
+    tier(&project, "other", &[cell("cell-1", &other, &[made_group("ig-1", "10.30.0.0/16")])], "");
+    let cells = project.run(&["cells", "--format", "json"]).ended(0).json();
+    let cells: Vec<(&str, &str)> =
+        cells["cells"].as_array().unwrap().iter().map(|cell| (cell["tier"].as_str().unwrap(), cell["cell"].as_str().unwrap())).collect();
+    assert_eq!(cells, [("other", "cell-1"), ("test", "cell-1"), ("test", "cell-2")]);
+    let mut merge = vec!["report".to_string(), "merge".into(), "--format".into(), "json".into()];
+    for (tier, cell) in cells {
+        let shard = project.run(&["plan", "--cell", &format!("{tier}/{cell}"), "--format", "json"]).ended(0);
+        assert!(shard.json()["changes"].as_array().unwrap().iter().all(|change| change["tier"] == tier && change["cell"] == cell));
+        let file = format!("{tier}-{cell}.json");
+        project.write(&file, &shard.stdout);
+        merge.push(file);
+    }
+    let merge: Vec<&str> = merge.iter().map(String::as_str).collect();
+    assert_eq!(without_run(&project.run(&merge).ended(0)), without_run(&project.plan().ended(0)));
+    project.run(&["plan", "--cell", "other/cell-2"]).ended(1).says("no tier has a cell other/cell-2");
+
+    // As it was given it is kept with a saved plan.
+    project.run(&["plan", "--cell", "other/cell-1", "--out", "other.plan"]).ended(0);
+    project.run(&["apply", "--yes", "--plan", "other.plan"]).ended(0);
+    assert_eq!(all(&standing(&other), "loadbalancers").len(), 1);
+    assert_eq!(project.run(&["plan", "--cell", "other/cell-1", "--format", "json"]).ended(0).counts(), [0; 5]);
 }

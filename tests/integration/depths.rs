@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::bed::bed;
 use crate::project::{Project, Run};
-use crate::scenes::{applied_tier, tenant};
+use crate::scenes::{applied_tier, cell, made_group, placed_tenant, quick, tenant, tier};
 
 /// An applied tier with these tenants in it.
 fn tenants(project: &Project, names: &[&str]) -> String {
@@ -92,6 +92,8 @@ fn a_quick_plan_looks_where_something_goes_on() {
     project.run(&["onboard", "--yes", "tenants"]).ended(0);
     let quick = plan(&project, "--quick");
     assert_eq!(quick.counts(), [0; 5], "{}", quick.stdout);
+    // Those two of three that it has nothing, or an old one, of.
+    assert_eq!(calls_of(&quick, "ecs", "DescribeServices") + quick.json()["services_from_tags"].as_u64().unwrap(), 3);
     assert!(calls_of(&quick, "ecs", "DescribeServices") >= 1, "{:#}", quick.json()["run"]);
 
     // Nothing runs in it.
@@ -145,4 +147,77 @@ fn a_quick_plan_is_no_plan_to_carry_out() {
         run.says("cannot be used with");
     }
     assert!(!project.path().join("x.plan").exists());
+}
+
+#[test]
+fn a_service_is_read_once_however_many_ways_lead_to_its_account() {
+    let project = Project::new();
+    let account = bed().account();
+    quick(&account);
+    let cells = [
+        cell("cell-1", &account, &[made_group("ig-1", "10.20.0.0/16")]),
+        cell("cell-2", &account, &[made_group("ig-1", "10.21.0.0/16")]).replace("role/provisioner", "role/other"),
+    ];
+    tier(&project, "test", &cells, "");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    placed_tenant(&project, "acme", "cell-1", "ig-1");
+    placed_tenant(&project, "globex", "cell-2", "ig-1");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    for name in ["acme", "globex"] {
+        project.edit(&format!("tenants/test/{name}.yaml"), "app:1.0", "app:1.1");
+    }
+    let (quick, standard) = (plan(&project, "--quick"), plan(&project, ""));
+    assert_eq!(said(&quick), said(&standard));
+    assert_eq!((quick.counts(), calls_of(&quick, "ecs", "DescribeServices")), ([0, 4, 0, 0, 0], 2), "{}", quick.stdout);
+}
+
+#[test]
+fn only_services_of_specs_count_as_not_looked_at() {
+    let project = Project::new();
+    tenants(&project, &["acme", "globex"]);
+    std::fs::remove_file(project.path().join("tenants/test/globex.yaml")).unwrap();
+    let (quick, standard) = (plan(&project, "--quick"), plan(&project, ""));
+    assert_eq!(said(&quick), said(&standard));
+    assert_eq!(quick.json()["services_from_tags"], json!(1));
+    project.run(&["plan", "--quick", "--only", "tier"]).ended(0).says("No changes.").does_not_say("Quick");
+    // The list of tags would be of all tenants of the tier.
+    let narrow = project.run(&["plan", "--quick", "--only", "tenants", "tenants/test/acme.yaml", "--format", "json"]).ended(0);
+    assert_eq!((calls_of(&narrow, "tag", "GetResources"), calls_of(&narrow, "ecs", "DescribeServices")), (0, 1));
+}
+
+#[test]
+fn fewer_tasks_than_the_spec_says_are_looked_into() {
+    let project = Project::new();
+    let account = applied_tier(&project);
+    tenant(&project, "acme");
+    project.edit("tenants/test/acme.yaml", "desired: 1", "desired: 2");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    assert_eq!(plan(&project, "--quick").json()["services_from_tags"], json!(1));
+    bed().boto(&account, r#"aws("ecs").update_service(cluster="test-cell-1-ig-1-acme", service="acme", desiredCount=1)"#);
+    assert_eq!(plan(&project, "--quick").changed_fields(), ["service service: desired_count"]);
+}
+
+#[test]
+fn a_service_that_cannot_be_read_holds_no_other_cell() {
+    let project = Project::new();
+    let (first, second) = (bed().account(), bed().account());
+    quick(&first);
+    quick(&second);
+    let cells =
+        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
+    tier(&project, "test", &cells, "");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    placed_tenant(&project, "acme", "cell-1", "ig-1");
+    placed_tenant(&project, "globex", "cell-2", "ig-1");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    for name in ["acme", "globex"] {
+        project.edit(&format!("tenants/test/{name}.yaml"), "app:1.0", "app:1.1");
+    }
+    let refused = json!([{"effect": "error-before", "action": "DescribeServices", "times": 0, "code": "AccessDeniedException",
+        "status": 400, "message": "You are not authorized to perform this operation."}]);
+    bed().post(&format!("/testbed/accounts/{second}"), &json!({ "faults": refused }));
+    let plan = project.run(&["plan", "--quick", "--format", "json"]).ended(1);
+    assert_eq!((plan.counts(), &plan.json()["unread"][0]["cell"]), ([0, 2, 0, 0, 0], &json!("cell-2")), "{}", plan.stdout);
+    assert!(plan.json()["changes"].as_array().unwrap().iter().all(|change| change["cell"] == "cell-1"));
+    project.run(&["plan", "--quick"]).ended(1).says("Could not be read").does_not_say("No changes");
 }

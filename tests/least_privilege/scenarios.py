@@ -96,6 +96,7 @@ def _reading() -> list[Scenario]:
     return [
         reads("of-nothing", PLAN, lived_in, {}),
         reads("of-all", PLAN, tuned, tuned, others=meanwhile.tenants_were_changed),
+        reads("quick", (*PLAN, "--quick"), lived_in, lived_in),
         reads("of-another-teams-network", PLAN, guest, guest),
         reads(
             "of-an-endpoint-that-waits",

@@ -17,7 +17,7 @@ use crate::plan::placement::Residents;
 use crate::plan::saved::{Resumed, SavedPlan};
 use crate::plan::{self, Change, Intent, Plan, PlannedCell, Treatment, placement};
 use crate::report::plan_text::PlanNotes;
-use crate::resources::model::{Live, Place, Scope};
+use crate::resources::model::{Key, Live, Place, Scope};
 use crate::resources::{Kind, foreign};
 use crate::spec;
 use crate::spec::model::{Placement, TierSpec};
@@ -64,7 +64,10 @@ pub(super) async fn plan_saved(context: &Context, saved: &SavedPlan, id: &str, a
     }
     let purpose = Purpose::Plan { tier: saved.tier, tenants: saved.tenants, depth: saved.depth };
     let mut subjects = intent::subjects(&specs);
-    subjects.iter_mut().for_each(|subject| subject.cells = saved.cells.clone());
+    subjects.iter_mut().for_each(|subject| {
+        subject.cells = saved.cells.as_ref().map(|cells| intent::cells_of(&subject.tier.tier, cells));
+    });
+    subjects.retain(|subject| subject.groups().next().is_some());
     let planned = plan(context, &subjects, purpose, access).await?;
     if let Some(unread) = planned.plan.unread.first() {
         return Err(Failure::usage(unread.reason.clone(), unread.remedy.clone()));
@@ -130,30 +133,39 @@ pub(super) async fn plan_with_moved(
         live::read_health(&sessions.by_place, &mut live).await?;
     }
 
-    let Intended { desired, mut intent, inherited, blocked, elsewhere, mut warnings } =
-        intent::intend(subjects, &targets.groups, &targets.unread, purpose, &live, &facts);
-    if !targets.narrow {
-        let others = spec::tiers_in(&context.current_folder).into_iter();
-        intent.other_tiers = others.filter(|name| !subjects.iter().any(|subject| *subject.tier.tier == *name)).collect();
-    }
-    warnings.extend(unseen);
-    warnings.extend(closed_paths(&targets, &intent, &sessions, &facts, &live).await?);
-    let mut plan = plan::calculate(&desired, &live, &intent);
+    let mut intended = targets.intend(context, subjects, &live, &facts);
+    let mut plan = plan::calculate(&intended.desired, &live, &intended.intent);
     // A service that is read whole may run another revision than its tags say, which then has to be read too.
     for _ in 0..2 {
-        let unread = plan::calculate::unread(&plan);
+        let unread = plan::calculate::unread(&plan, &live);
         if unread.is_empty() {
             break;
         }
-        live::read_whole(&requests, &unread, &mut live).await?;
-        plan = plan::calculate(&desired, &live, &intent);
+        let lost = live::read_whole(&requests, &unread, &mut live, context.read_timeout).await;
+        let is_lost = !lost.is_empty();
+        for (cells, error) in lost {
+            live.retain(|item| item.owner().is_none_or(|key| !cells.contains(&(key.scope.tier, key.scope.cell))));
+            targets.lose(&cells, error);
+        }
+        if let Some(error) = targets.nothing_read() {
+            return Err(error.into());
+        }
+        if is_lost {
+            intended = targets.intend(context, subjects, &live, &facts);
+        }
+        plan = plan::calculate(&intended.desired, &live, &intended.intent);
     }
+    let Intended { desired, intent, inherited, blocked, elsewhere, mut warnings } = intended;
+    warnings.extend(unseen);
+    warnings.extend(closed_paths(&targets, &intent, &sessions, &facts, &live).await?);
     plan.add(blocked, warnings);
     plan.cells = targets.groups.iter().map(planned_cell).collect();
     plan.unread = targets.unread;
     plan.elsewhere = elsewhere;
     plan.depth = purpose.depth();
-    plan.services_from_tags = live.iter().filter(|item| item.kind == Kind::Service && item.is_summary()).count();
+    let compared: BTreeSet<&Key> = desired.iter().map(|item| &item.key).filter(|key| key.kind == Kind::Service).collect();
+    let told = live.iter().filter(|item| item.kind == Kind::Service && item.is_summary());
+    plan.services_from_tags = told.filter(|item| item.owner().is_some_and(|key| compared.contains(&key))).count();
     Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts, requests, saved: None })
 }
 

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::sessions::{Cell, Sessions, cell_of, credentials};
 use crate::aws::{Access, AwsError, Credentials};
+use crate::cli::Context;
 use crate::estate::{self, Facts, Group, infra_group, names};
 use crate::live;
 use crate::plan::Unread;
-use crate::plan::intent::{Purpose, Subjects};
+use crate::plan::intent::{self, Intended, Purpose, Subjects};
 use crate::plan::placement::Residents;
 use crate::resources::model::{Desired, Live, Place, Scope};
-use crate::resources::{Kind, ReadScope};
+use crate::resources::{Depth, Kind, ReadScope};
+use crate::spec;
 use crate::spec::model::TenantSpec;
 
 /// Up to this many tenants are looked up by name in every infra group that may be theirs; more are found faster in the
@@ -83,6 +85,16 @@ impl<'a> Targets<'a> {
         self.candidates.retain(|(group, _)| stays(group));
         self.by_group.retain(|scope, _| !cells.contains(&(scope.tier.clone(), scope.cell.clone())));
         self.first_error.get_or_insert(error);
+    }
+
+    /// What the command means to do, as far as it could be read.
+    pub(super) fn intend(&self, context: &Context, subjects: &[Subjects<'_>], live: &[Live], facts: &Facts) -> Intended {
+        let mut intended = intent::intend(subjects, &self.groups, &self.unread, self.purpose, live, facts);
+        if !self.narrow {
+            let others = spec::tiers_in(&context.current_folder).into_iter();
+            intended.intent.other_tiers = others.filter(|name| !subjects.iter().any(|subject| *subject.tier.tier == *name)).collect();
+        }
+        intended
     }
 
     /// The first failure, where nothing could be read at all.
@@ -183,7 +195,8 @@ impl<'a> Targets<'a> {
                 Purpose::Plan { tenants: false, .. } => scope.without.extend([Kind::Service, Kind::TaskDefinition, Kind::Targets]),
                 Purpose::Plan { .. } | Purpose::Onboard { .. } | Purpose::Status => {}
             }
-            scope.depth = self.purpose.depth();
+            // The list of tags is of all tenants: for few of them their services take fewer requests.
+            scope.depth = if self.narrow { self.purpose.depth().max(Depth::Standard) } else { self.purpose.depth() };
             // Tenants that are only looked at, or that have lost their spec.
             scope.finds_address_tenants = matches!(self.purpose, Purpose::Status | Purpose::Onboard { prune: true });
             if self.narrow {
