@@ -1,6 +1,7 @@
 //! The ECS service of a tenant, registered to its target group, and how far its roll-out has come.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
@@ -11,7 +12,7 @@ use aws_sdk_ecs::types::{
     SchedulingStrategy, Service as EcsService, ServiceField, Task,
 };
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealth, TargetHealthDescription, TargetHealthStateEnum};
-use futures::{StreamExt, TryStreamExt, stream, try_join};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream, try_join};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -122,30 +123,21 @@ impl Resource for Services {
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError> {
         let clusters: Vec<(&Live, String)> =
             reading.ours(Kind::Cluster).filter_map(|cluster| Some((cluster, cluster.owner()?.scope.tenant?))).collect();
-        let mut services: Vec<Option<Live>> = match reading.scope.depth {
+        let told: Vec<Option<Live>> = match reading.scope.depth {
             Depth::Quick => tagged_services::read(reading, &clusters).await?,
             Depth::Standard | Depth::Deep => vec![None; clusters.len()],
         };
-        let untold: Vec<usize> = (0..clusters.len()).filter(|index| services[*index].is_none()).collect();
-        let asked: Vec<&(&Live, String)> = untold.iter().map(|index| &clusters[*index]).collect();
-        // What AWS says of a service takes more room than what is kept of it.
-        let described: Vec<_> = asked.iter().map(|(cluster, tenant)| read_one(reading, &cluster.id, tenant)).collect();
-        // The names of all that there may be are known: none of these has to wait for another.
-        let (found, autoscaled, active) = try_join!(
-            stream::iter(described).buffered(CONCURRENT).try_collect::<Vec<Option<Live>>>(),
-            autoscaled(reading, &asked),
-            active_families(reading, &clusters),
-        )?;
-        for (index, service) in untold.into_iter().zip(found) {
-            services[index] = service.map(|service| with_desired_count_of(service, &autoscaled));
-        }
-        let asked: Vec<_> = clusters
-            .iter()
-            .zip(&services)
-            .map(|((cluster, _), service)| running_definition(reading, cluster, service.as_ref(), &active))
-            .collect();
-        let definitions: Vec<Option<Live>> = stream::iter(asked).buffered(CONCURRENT).try_collect().await?;
-        Ok(services.into_iter().chain(definitions).flatten().collect())
+        let untold: Vec<&(&Live, String)> =
+            clusters.iter().zip(&told).filter(|(_, told)| told.is_none()).map(|(cluster, _)| cluster).collect();
+        let active = active_families(reading, &clusters).map_ok(Arc::new).boxed().shared();
+        // Services and task definitions have buckets of their own: neither waits for all of the other.
+        let asked: Vec<_> =
+            clusters.iter().zip(told).map(|((cluster, tenant), told)| run_by(reading, cluster, tenant, told, active.clone())).collect();
+        let (found, autoscaled) =
+            try_join!(stream::iter(asked).buffered(CONCURRENT).try_collect::<Vec<_>>(), autoscaled(reading, &untold))?;
+        let (services, definitions): (Vec<Option<Live>>, Vec<Option<Live>>) = found.into_iter().unzip();
+        let services = services.into_iter().flatten().map(|service| with_desired_count_of(service, &autoscaled));
+        Ok(services.chain(definitions.into_iter().flatten()).collect())
     }
 
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError> {
@@ -315,8 +307,22 @@ async fn find(aws: &Reader, cluster: &str, name: &str) -> Result<Option<EcsServi
     }
 }
 
-async fn read_one(reading: &Reading<'_>, cluster: &str, name: &str) -> Result<Option<Live>, AwsError> {
-    Ok(find(reading.aws, cluster, name).await?.map(|service| live(reading.place, &service)))
+/// The service of a tenant, if its tags do not tell it already, and the task definition that it runs.
+async fn run_by(
+    reading: &Reading<'_>,
+    cluster: &Live,
+    tenant: &str,
+    told: Option<Live>,
+    active: impl Future<Output = Result<Arc<BTreeSet<String>>, AwsError>>,
+) -> Result<(Option<Live>, Option<Live>), AwsError> {
+    let service = match told {
+        // What AWS says of a service takes more room than what is kept of it.
+        None => find(reading.aws, &cluster.id, tenant).await?.map(|service| live(reading.place, &service)),
+        told => told,
+    };
+    let active = active.await?;
+    let definition = running_definition(reading, cluster, service.as_ref(), &active).await?;
+    Ok((service, definition))
 }
 
 /// The services of these clusters and tenants whose desired count a scalable target owns, as `service/<cluster>/<service>`.
