@@ -210,17 +210,17 @@ fn commands_markdown() -> String {
     text.push_str("\n## Options of every command\n\n");
     table(&mut text, command.get_arguments().filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version")));
     for sub in command.get_subcommands_mut() {
-        section(&mut text, sub);
+        section(&mut text, "tierctl", sub);
     }
     text
 }
 
-fn section(text: &mut String, command: &mut Command) {
+fn section(text: &mut String, parent: &str, command: &mut Command) {
     let usage = command.render_usage().to_string().replace("Usage: ", "").replace(" [OPTIONS]", "");
     let about = command.get_about().unwrap().to_string();
     let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
     let rest = long.strip_prefix(&about).unwrap_or(&long).trim();
-    let _ = write!(text, "\n## tierctl {}\n\n{about}.\n", command.get_name());
+    let _ = write!(text, "\n## {parent} {}\n\n{about}.\n", command.get_name());
     let options: Vec<&Arg> = command.get_arguments().filter(|argument| is_own(argument)).collect();
     let has_flags = options.iter().any(|argument| !argument.is_positional());
     let usage = if has_flags { usage.replacen(command.get_name(), &format!("{} [OPTIONS]", command.get_name()), 1) } else { usage };
@@ -231,6 +231,10 @@ fn section(text: &mut String, command: &mut Command) {
     if !options.is_empty() {
         text.push('\n');
         table(text, options.into_iter());
+    }
+    let name = format!("{parent} {}", command.get_name());
+    for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+        section(text, &name, sub);
     }
 }
 

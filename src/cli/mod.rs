@@ -155,10 +155,10 @@ struct WriteOptions {
 /// How tenants go one after another.
 #[derive(Debug, Clone, Args)]
 struct RolloutOptions {
-    /// Tenants that go first: the others begin once these are healthy
+    /// Tenants that go first: the others begin once these are healthy, but for as many as --max-failures allows
     #[arg(long, value_name = "N", conflicts_with = "no_wait")]
     canary: Option<usize>,
-    /// Tenants that go at once after that: the next begin once these are healthy [default: all]
+    /// Tenants that go at once after that: the next begin once these are, likewise [default: all]
     #[arg(long, value_name = "N", conflicts_with = "no_wait", value_parser = wave)]
     wave: Option<usize>,
     /// Begin no other tenant once more than N have failed [default: 0 with --canary or --wave, else all are tried]
@@ -222,10 +222,9 @@ impl Context {
         }
         let known: Vec<&str> = tiers().map(|tier| tier.tier.as_str()).collect();
         Err(match name {
-            Some(name) => Failure::usage(
-                format!("there is no spec of the tier {name} here (there are: {})", known.join(", ")),
-                "name one of them, or the file of its spec",
-            ),
+            Some(name) => {
+                Failure::usage(format!("there is no spec of the tier {name} here (there are: {})", known.join(", ")), "name one of them")
+            }
             None => Failure::usage("there is no spec of a tier in tiers/", "go to the folder that holds the specs in `tiers/`"),
         })
     }
@@ -348,7 +347,10 @@ async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let writes = matches!(command, Command::Apply(_) | Command::Onboard(_) | Command::Offboard(_) | Command::Destroy(_));
     match context.terminal.format {
         Format::Markdown if !matches!(command, Command::Plan(_) | Command::Report(_)) => {
-            return Err(Failure::usage("only a plan has a form in Markdown", "use `tierctl plan --format markdown`, or another --format"));
+            return Err(Failure::usage(
+                "only a plan has a form in Markdown",
+                "use `tierctl plan --format markdown` or `tierctl report merge`, or another --format",
+            ));
         }
         Format::Ndjson if !writes => {
             return Err(Failure::usage("only commands that write have events to print", "use `--format json`"));

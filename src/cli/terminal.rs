@@ -17,7 +17,7 @@ pub enum Format {
     Json,
     /// one JSON object a line for each event, as it comes (commands that write)
     Ndjson,
-    /// for a comment on a pull request (`plan` only)
+    /// for a comment on a pull request (`plan` and `report merge` only)
     Markdown,
 }
 

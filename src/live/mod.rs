@@ -75,10 +75,14 @@ fn joined(places: Vec<(&Request, Vec<Live>)>, requests: &[Request]) -> Vec<Live>
     };
     let pairs = places.into_iter().flat_map(|(request, found)| found.into_iter().map(move |live| (request, live)));
     let mut live: Vec<Live> = pairs.filter(|(request, live)| !is_anothers(request, live)).map(|(_, live)| live).collect();
-    // Roles are an account's, not a Region's: two cells of one account read the same ones.
+    keep_each_once(&mut live);
+    live
+}
+
+/// Roles are an account's, not a Region's: two cells of one account read the same ones. And two services may run one revision.
+fn keep_each_once(live: &mut Vec<Live>) {
     live.sort_by(|a, b| (a.kind, &a.id, &a.place).cmp(&(b.kind, &b.id, &b.place)));
     live.dedup_by(|a, b| a.kind == b.kind && a.id == b.id);
-    live
 }
 
 /// Reads what one kind has in a scope again, and what it is found through.
@@ -225,6 +229,7 @@ pub async fn read_whole(requests: &[Request], wanted: &BTreeSet<(Key, String)>, 
             Err(error) => lost.push((request.cells.clone(), error)),
         }
     }
+    keep_each_once(live);
     lost
 }
 

@@ -30,15 +30,21 @@ pub fn calculate(desired: &[Desired], live: &[Live], intent: &Intent) -> Plan {
     Calculation::new(desired, live, intent).run(desired)
 }
 
-/// Things known by their tags alone that have to be read before the plan can say more: those that are not as desired, and in an
-/// infra group of which something goes all services, for they may use it.
+/// Things known by their tags alone that have to be read before the plan can say more: those that are not as desired, services
+/// that are there twice, of which only one may be where it belongs, and in an infra group of which something goes all services,
+/// for they may use it.
 pub fn unread(plan: &Plan, live: &[Live]) -> BTreeSet<(Key, String)> {
     let differs = |change: &&Change| !matches!(change.action, Action::Create | Action::Delete);
     let different = plan.changes.iter().filter(differs).filter_map(|change| Some((change.key()?, change.live.as_ref()?)));
     let goes = |change: &&Change| !change.is_tenants() && matches!(change.action, Action::Delete | Action::Replace);
     let groups: BTreeSet<&Scope> = plan.changes.iter().filter(goes).map(|change| &change.scope).collect();
-    let here = live.iter().filter(|item| item.kind == Kind::Service && groups.iter().any(|group| item.is_in(group)));
-    let unread = different.chain(here.filter_map(|item| Some((item.owner()?, item))));
+    let services: Vec<(Key, &Live)> =
+        live.iter().filter(|item| item.kind == Kind::Service).filter_map(|item| Some((item.owner()?, item))).collect();
+    let mut numbers: BTreeMap<&Key, usize> = BTreeMap::new();
+    services.iter().for_each(|(key, _)| *numbers.entry(key).or_default() += 1);
+    let is_twice = |key: &Key| numbers.get(key).is_some_and(|number| *number > 1);
+    let doubtful = services.iter().filter(|(key, item)| is_twice(key) || groups.iter().any(|group| item.is_in(group)));
+    let unread = different.chain(doubtful.map(|(key, item)| (key.clone(), *item)));
     unread.filter(|(key, live)| is_told(key.kind, live)).map(|(key, live)| (key, live.id.clone())).collect()
 }
 
@@ -391,7 +397,13 @@ impl<'a> Calculation<'a> {
 
     /// Why a name cannot be taken: somebody else's thing has it.
     fn name_held(&self, desired: &Desired) -> Option<String> {
-        let name = names::of(desired)?;
+        // Names of services are unique in their cluster only.
+        let is_service = desired.key.kind == Kind::Service;
+        let name = if is_service { desired.fields.get("service_name")?.as_str()? } else { names::of(desired)? };
+        let holds = |live: &Live| match is_service {
+            true => live.text("service_name") == Some(name) && live.fields.get("cluster_arn") == desired.fields.get("cluster_arn"),
+            false => live.name.as_deref().is_some_and(|held| held.eq_ignore_ascii_case(name)),
+        };
         let same_vpc = |live: &Live| {
             // Names of security groups are unique in their VPC only.
             desired.key.kind != Kind::SecurityGroup || live.fields.get("vpc_id") == desired.fields.get("vpc_id")
@@ -399,7 +411,7 @@ impl<'a> Calculation<'a> {
         let holder = self.live.iter().find(|live| {
             live.kind == desired.key.kind
                 && live.place == desired.place
-                && live.name.as_deref().is_some_and(|held| held.eq_ignore_ascii_case(name))
+                && holds(live)
                 && live.owner().as_ref() != Some(&desired.key)
                 && same_vpc(live)
         })?;

@@ -218,6 +218,8 @@ pub struct Plan {
     pub bottleneck: Option<Bottleneck>,
     /// What it is about.
     pub cells: BTreeSet<PlannedCell>,
+    /// Other cells that there are specs of, where it is about some alone.
+    pub other_cells: BTreeSet<PlannedCell>,
     /// What it says nothing of.
     pub unread: Vec<Unread>,
     pub depth: Depth,

@@ -1,6 +1,6 @@
 //! How a run ended: what failed and what to do about it, what waits for somebody else, what was not started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Paint, Phrase, shown, thing, tone};
 use crate::apply::{Node, Outcome, Undone, Verb};
@@ -82,7 +82,12 @@ impl Page<'_> {
                 self.line(4, 6, &named(&step.node));
             }
             if steps.len() > NAMED {
-                self.line(4, 6, &Phrase::new().words(tone::FAINT, &format!("and {} more", steps.len() - NAMED)));
+                let tenants: BTreeSet<&str> = steps.iter().skip(NAMED).filter_map(|step| step.node.scope.tenant.as_deref()).collect();
+                let of = match tenants.is_empty() {
+                    true => String::new(),
+                    false => format!(", of {}", shown(&tenants.into_iter().collect::<Vec<_>>().join(", "))),
+                };
+                self.line(4, 6, &Phrase::new().words(tone::FAINT, &format!("and {} more{of}", steps.len() - NAMED)));
             }
         }
         self.text.push('\n');

@@ -23,6 +23,8 @@ pub struct PlanDocument<'a> {
     pub(super) unclaimed: Vec<UnclaimedDocument<'a>>,
     /// Cells that the plan is about.
     pub(super) cells: Vec<Cow<'a, PlannedCell>>,
+    /// Cells of the specs that it is not about, since `--cell` names others.
+    pub(super) other_cells: Vec<Cow<'a, PlannedCell>>,
     /// Cells that could not be read: the plan says nothing of them.
     pub(super) unread: Vec<UnreadDocument<'a>>,
     /// How much was taken on trust.
@@ -130,6 +132,7 @@ pub fn document<'a>(plan: &'a Plan, run: &RunInfo) -> PlanDocument<'a> {
         changes: plan.changes.iter().map(|one| change(one, plan)).collect(),
         unclaimed: unclaimed(plan),
         cells: plan.cells.iter().map(Cow::Borrowed).collect(),
+        other_cells: plan.other_cells.iter().map(Cow::Borrowed).collect(),
         unread: unread(plan),
         depth: plan.depth,
         services_from_tags: plan.services_from_tags,

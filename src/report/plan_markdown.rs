@@ -91,7 +91,7 @@ fn head(plan: &Plan) -> String {
     page.push_str("| create | change | replace | delete | unchanged | blocked |\n|---:|---:|---:|---:|---:|---:|\n");
     let counts = [summary.create, summary.update, summary.replace, summary.delete, summary.unchanged, summary.blocked];
     page.push_str(&format!("| {} |\n\n", counts.map(|count| count.to_string()).join(" | ")));
-    page.extend(plan_text::from_tags(plan).map(|line| format!("**Quick:** {}\n\n", text(&line))));
+    page.extend(plan_text::from_tags(plan).map(|line| format!("**Quick:** {}\n\n", text(&line.replace('`', "")))));
     page.extend(plan_text::rate_limit(plan).map(|line| format!("{}\n\n", text(&line))));
     page.extend(plan.exceeded.iter().map(|exceeded| format!("**Too much:** {}.\n\n", text(exceeded))));
     if !plan.unread.is_empty() {
@@ -104,8 +104,7 @@ fn head(plan: &Plan) -> String {
     }
     if !plan.elsewhere.is_empty() {
         let names: Vec<String> = plan.elsewhere.iter().map(|(tier, tenant)| code(&format!("{tenant} of {tier}"), false)).collect();
-        let what = "Live in none of these cells and have no placement (they live in others, or nowhere yet)";
-        page.push_str(&format!("{what}: {}\n\n", names.join(", ")));
+        page.push_str(&format!("{}: {}. {}.\n\n", plan_text::ELSEWHERE, names.join(", "), plan_text::NEW_ONES));
     }
     let mut list = |title: &str, is_of: &dyn Fn(&Change) -> bool| {
         let lines: Vec<String> = plan.changes.iter().filter(|change| is_of(change)).map(line).collect();

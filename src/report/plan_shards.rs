@@ -11,7 +11,7 @@ use super::{FORMAT_VERSION, Identity, RunDocument, RunInfo};
 use crate::aws::CallCount;
 use crate::plan::{Action, Change, Plan, PlannedCell, Subject, Unclaimed, Unread, Wait};
 use crate::resources::Kind;
-use crate::resources::model::{Condition, Desired, Fields, Key, Live, Tags};
+use crate::resources::model::{Condition, Desired, Fields, Key, Live, Place, Tags};
 
 /// A plan as it was printed; what is not said of its things is unknown.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Shard {
 pub enum NoPlan {
     #[error("it is not what `tierctl plan --format json` prints: {0}")]
     Foreign(String),
+    #[error("it is a saved plan, for `tierctl apply --plan`, which has no report in it")]
+    Saved,
     #[error("it has version {0} of the format, and this tierctl reads {FORMAT_VERSION}")]
     Version(String),
 }
@@ -32,6 +34,9 @@ pub enum NoPlan {
 /// Reads what `plan --format json` has printed.
 pub fn read(text: &str) -> Result<Shard, NoPlan> {
     let value: Value = serde_json::from_str(text).map_err(|error| NoPlan::Foreign(error.to_string()))?;
+    if value.get("format_version").is_some_and(Value::is_u64) {
+        return Err(NoPlan::Saved);
+    }
     let version = value.get("format_version").and_then(Value::as_str).unwrap_or_default().to_string();
     let is_foreign = version.is_empty() || value.get("changes").is_none();
     if !is_foreign && version != FORMAT_VERSION {
@@ -43,6 +48,7 @@ pub fn read(text: &str) -> Result<Shard, NoPlan> {
         warnings: document.warnings.into_owned(),
         exceeded: document.exceeded.into_owned(),
         cells: document.cells.into_iter().map(Cow::into_owned).collect(),
+        other_cells: document.other_cells.into_iter().map(Cow::into_owned).collect(),
         unread: document.unread.iter().map(unread).collect(),
         depth: document.depth,
         services_from_tags: document.services_from_tags,
@@ -138,6 +144,27 @@ fn run(document: RunDocument) -> RunInfo {
     RunInfo { time: humantime::parse_rfc3339(&document.time).unwrap_or(SystemTime::UNIX_EPOCH), calls }
 }
 
+impl Plan {
+    /// A cell that each of several plans leaves to another is in none of them.
+    fn leave_out_missing_cells(&mut self) {
+        let is_said = |cell: &PlannedCell| {
+            let unread = self.unread.iter().any(|unread| unread.tier == cell.tier && unread.cell == cell.cell);
+            self.cells.contains(cell) || unread
+        };
+        let missing = std::mem::take(&mut self.other_cells).into_iter().filter(|cell| !is_said(cell));
+        let missing: Vec<Unread> = missing
+            .map(|cell| Unread {
+                reason: "its plan is not among these".into(),
+                remedy: format!("`tierctl plan --cell {}/{} --format json` makes it", cell.tier, cell.cell),
+                place: Place { account: cell.account, region: cell.region },
+                tier: cell.tier,
+                cell: cell.cell,
+            })
+            .collect();
+        self.unread.extend(missing);
+    }
+}
+
 /// One plan of all of them. What several say of one account is said once; a cell that is in two of them is an error, and is
 /// returned.
 pub fn merge(shards: Vec<Shard>) -> Result<Shard, PlannedCell> {
@@ -160,6 +187,7 @@ pub fn merge(shards: Vec<Shard>) -> Result<Shard, PlannedCell> {
         merged.plan.unchanged += plan.unchanged;
         merged.plan.waits.extend(plan.waits);
         merged.plan.tenants.extend(plan.tenants);
+        merged.plan.other_cells.extend(plan.other_cells);
         merged.plan.unread.extend(plan.unread);
         merged.plan.services_from_tags += plan.services_from_tags;
         merged.plan.elsewhere.extend(plan.elsewhere.into_iter().filter(is_nowhere));
@@ -172,6 +200,10 @@ pub fn merge(shards: Vec<Shard>) -> Result<Shard, PlannedCell> {
             *sum = CallCount { calls: sum.calls + count.calls, polls: sum.polls + count.polls };
         }
     }
+    // What one job could not read another has: it was run again.
+    let cells = &merged.plan.cells;
+    merged.plan.unread.retain(|unread| !cells.iter().any(|cell| cell.tier == unread.tier && cell.cell == unread.cell));
+    merged.plan.leave_out_missing_cells();
     merged.plan.exceeded = exceeded.into_iter().collect();
     merged.plan.add(Vec::new(), warnings);
     Ok(merged)
@@ -211,5 +243,22 @@ mod tests {
             let limits = Limits { deletes: None, tenants: Some(most) };
             assert_eq!((!limits.exceeded_by(&plan).is_empty(), !limits.exceeded_by(&again(&plan)).is_empty()), (exceeds, exceeds));
         }
+    }
+
+    fn cell(name: &str) -> PlannedCell {
+        let Place { account, region } = crate::report::testing::place();
+        PlannedCell { tier: "high-tps".into(), cell: name.into(), account, region }
+    }
+
+    #[test]
+    fn a_cell_whose_plan_is_missing_is_not_known() {
+        let shard = |own: &str, other: &str| {
+            let plan = Plan { cells: [cell(own)].into(), other_cells: [cell(other)].into(), ..Plan::default() };
+            Shard { plan: again(&plan), run: run() }
+        };
+        let (one, two) = (shard("cell-1", "cell-2"), shard("cell-2", "cell-1"));
+        let alone = merge(vec![one.clone()]).map(|merged| merged.plan.unread).unwrap_or_default();
+        assert_eq!(alone.iter().map(|unread| unread.cell.as_str()).collect::<Vec<_>>(), ["cell-2"]);
+        assert_eq!(merge(vec![one, two]).map(|merged| merged.plan.unread), Ok(Vec::new()));
     }
 }

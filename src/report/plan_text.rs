@@ -38,6 +38,10 @@ const NAMED: usize = 10;
 /// Lists up to this long are written on the line of their field.
 const FEW: usize = 2;
 
+/// Of tenants that no cell of a plan knows.
+pub(super) const ELSEWHERE: &str = "Live in none of these cells and have no placement (they live in others, or nowhere yet)";
+pub(super) const NEW_ONES: &str = "A new tenant needs a placement here, or a plan of all cells at once, without --cell";
+
 pub fn render(plan: &Plan, paint: &Paint, notes: &PlanNotes) -> String {
     let mut page = Page { paint, text: String::new(), names_unknown: false, most: usize::MAX };
     page.unread(plan);
@@ -441,9 +445,9 @@ impl Page<'_> {
             return;
         }
         let names: Vec<String> = plan.elsewhere.iter().map(|(tier, tenant)| format!("{} of {}", shown(tenant), shown(tier))).collect();
-        let line = "Live in none of these cells and have no placement (they live in others, or nowhere yet):";
-        self.line(0, 2, &Phrase::new().words(tone::STRONG, line));
+        self.line(0, 2, &Phrase::new().words(tone::STRONG, &format!("{ELSEWHERE}:")));
         self.line(2, 4, &Phrase::new().words(tone::PLAIN, &names.join(", ")));
+        self.line(2, 4, &Phrase::new().words(tone::FAINT, &format!("{NEW_ONES}.")));
         self.blank();
     }
 
@@ -529,8 +533,17 @@ fn waves(plan: &Plan) -> Option<String> {
         more => format!(" and {more} more"),
     };
     let sizes: Vec<String> = rest.iter().map(|wave| wave.len().to_string()).collect();
+    let when = match plan.tolerated_failures {
+        Some(tolerated) if tolerated > 0 => {
+            format!(
+                "each when the one before has come to its end and no more than {} failed",
+                count(tolerated, "tenant has", "tenants have")
+            )
+        }
+        _ => "each when all of the one before are healthy".to_string(),
+    };
     Some(format!(
-        "In {} waves, each when all of the one before are healthy: first {}{more}, then {} of the other tenants.",
+        "In {} waves, {when}: first {}{more}, then {} of the other tenants.",
         plan.waves.len(),
         named.join(", "),
         sizes.join(", then ")

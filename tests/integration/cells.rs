@@ -56,6 +56,17 @@ fn a_cell_that_cannot_be_read_holds_no_other_and_is_never_no_changes() {
     assert_eq!(bed().writes(&second), 0);
     project.run(&["onboard", "--yes", "tenants"]).ended(1);
     assert_eq!(all(&standing(&first), "services").len(), 1);
+    // Its own job says so to the one that joins the plans.
+    for name in ["cell-1", "cell-2"] {
+        let shard = project.run(&["plan", "--cell", name, "--format", "json"]).ended(i32::from(name == "cell-2"));
+        project.write(&format!("{name}.json"), &shard.stdout);
+    }
+    project
+        .run(&["report", "merge", "cell-1.json", "cell-2.json"])
+        .ended(1)
+        .says("test / cell-2")
+        .says("not authorized")
+        .says("Not complete");
     let nothing = project.run(&["plan", "--detailed-exitcode"]).ended(1);
     nothing.says("Not complete").does_not_say("No changes");
     let status = project.run(&["status"]).ended(1);
@@ -145,6 +156,9 @@ for number in range(3):
 
     // Not twice, and nothing else than plans.
     project.run(&["report", "merge", "cell-1.json", "cell-1.json"]).ended(1).says("the cell cell-1 of test is in several of these plans");
+    project.run(&["report", "merge", "cell-1.json"]).ended(1).says("Could not be read").says("its plan is not among these");
+    project.run(&["plan", "--out", "saved.plan"]).ended(0);
+    project.run(&["report", "merge", "saved.plan"]).ended(1).says("it is a saved plan");
     project.write("other.json", "{\"planned_values\": {}}");
     project.run(&["report", "merge", "other.json"]).ended(1).says("is not what `tierctl plan --format json` prints");
     project.write("newer.json", &whole.stdout.replacen("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\"", 1));

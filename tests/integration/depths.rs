@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::bed::bed;
 use crate::project::{Project, Run};
-use crate::scenes::{applied_tier, cell, made_group, placed_tenant, quick, tenant, tier};
+use crate::scenes::{applied_tier, blocked, cell, made_group, placed_tenant, quick, tenant, tier};
 
 /// An applied tier with these tenants in it.
 fn tenants(project: &Project, names: &[&str]) -> String {
@@ -220,4 +220,45 @@ fn a_service_that_cannot_be_read_holds_no_other_cell() {
     assert_eq!((plan.counts(), &plan.json()["unread"][0]["cell"]), ([0, 2, 0, 0, 0], &json!("cell-2")), "{}", plan.stdout);
     assert!(plan.json()["changes"].as_array().unwrap().iter().all(|change| change["cell"] == "cell-1"));
     project.run(&["plan", "--quick"]).ended(1).says("Could not be read").does_not_say("No changes");
+}
+
+#[test]
+fn a_service_that_is_there_twice_is_read_before_one_goes() {
+    let project = Project::new();
+    let account = tenants(&project, &["acme", "globex"]);
+    bed().boto(
+        &account,
+        r#"
+ecs, cluster = aws("ecs"), "test-cell-1-ig-1-acme"
+tags = ecs.describe_clusters(clusters=[cluster], include=["TAGS"])["clusters"][0]["tags"]
+ecs.create_cluster(clusterName="aaa-copy", tags=tags)
+service = ecs.describe_services(cluster=cluster, services=["acme"], include=["TAGS"])["services"][0]
+ecs.create_service(cluster="aaa-copy", serviceName="acme", taskDefinition=service["taskDefinition"], desiredCount=1,
+    launchType="FARGATE", networkConfiguration=service["networkConfiguration"], tags=service["tags"])
+"#,
+    );
+    let (quick, standard) = (project.run(&["plan", "--quick", "--format", "json"]), project.plan());
+    assert_eq!(said(&quick), said(&standard));
+    let changes = quick.json()["changes"].as_array().unwrap().clone();
+    assert!(changes.iter().any(|change| change["kind"] == "service"), "{}", quick.stdout);
+    assert!(changes.iter().all(|change| change["id"].as_str().unwrap().contains("aaa-copy")), "{}", quick.stdout);
+}
+
+#[test]
+fn a_service_of_somebody_else_under_a_tenants_name_is_in_every_plan() {
+    let project = Project::new();
+    let account = tenants(&project, &["acme"]);
+    bed().boto(
+        &account,
+        r#"
+ecs = aws("ecs")
+arn = ecs.describe_services(cluster="test-cell-1-ig-1-acme", services=["acme"])["services"][0]["serviceArn"]
+ecs.untag_resource(resourceArn=arn, tagKeys=["tierctl:tenant"])
+"#,
+    );
+    for depth in ["--quick", "--deep", ""] {
+        let arguments: Vec<&str> = ["plan", "--format", "json", depth].into_iter().filter(|argument| !argument.is_empty()).collect();
+        let plan = project.run(&arguments).ended(3);
+        assert!(blocked(&plan).contains(&"service service".to_string()), "{depth}: {}", plan.stdout);
+    }
 }

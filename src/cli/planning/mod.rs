@@ -159,7 +159,7 @@ pub(super) async fn plan_with_moved(
     warnings.extend(unseen);
     warnings.extend(closed_paths(&targets, &intent, &sessions, &facts, &live).await?);
     plan.add(blocked, warnings);
-    plan.cells = targets.groups.iter().map(planned_cell).collect();
+    plan.cells = targets.groups.iter().copied().map(planned_cell).collect();
     plan.unread = targets.unread;
     plan.elsewhere = elsewhere;
     plan.depth = purpose.depth();
@@ -169,7 +169,7 @@ pub(super) async fn plan_with_moved(
     Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts, requests, saved: None })
 }
 
-fn planned_cell(group: &Group<'_>) -> PlannedCell {
+pub(super) fn planned_cell(group: Group<'_>) -> PlannedCell {
     let Place { account, region } = group.place();
     PlannedCell { tier: group.tier.tier.to_string(), cell: group.cell.name.to_string(), account, region }
 }
@@ -232,7 +232,7 @@ pub(super) async fn plan_offboarding(
     let (intent, blocked) = intent::offboard(&groups, leavers, &live)
         .map_err(|several| Failure::usage(several.to_string(), "say which one is meant with `--tier`"))?;
     let mut plan = plan::calculate(&[], &live, &intent);
-    plan.cells = groups.iter().map(planned_cell).collect();
+    plan.cells = groups.iter().copied().map(planned_cell).collect();
     plan.unread = unread;
     plan.add(blocked, Vec::new());
     Ok(Planned { plan, notes: PlanNotes::default(), sessions, live, facts: Facts::default(), requests, saved: None })

@@ -97,9 +97,11 @@ impl<'a> Targets<'a> {
         intended
     }
 
-    /// The first failure, where nothing could be read at all.
+    /// The first failure, where nothing could be read at all. A plan of single cells is joined with those of others, to which it
+    /// says just that.
     pub(super) fn nothing_read(&mut self) -> Option<AwsError> {
-        self.first_error.take_if(|_| self.groups.is_empty())
+        let is_joined = matches!(self.purpose, Purpose::Plan { .. }) && self.is_part;
+        self.first_error.take_if(|_| self.groups.is_empty() && !is_joined)
     }
 
     /// Tenants that may live in an infra group.
