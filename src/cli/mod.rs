@@ -22,6 +22,7 @@ mod validate;
 mod write;
 
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -254,7 +255,15 @@ impl Context {
 
 /// The whole program: arguments to exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    guarded(|| start(arguments.into_iter().collect())).into()
+}
+
+/// A fault of tierctl's own ends like any other failure: it has been reported already.
+fn guarded(work: impl FnOnce() -> Exit) -> Exit {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Exit::Failed)
+}
+
+fn start(arguments: Vec<OsString>) -> Exit {
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -262,26 +271,27 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             if failed && asks_for_json(&arguments) {
                 let terminal = Terminal::new(Format::Json, ColorChoice::Never, false);
                 terminal.fail(&wrong_usage(&error));
-                return Exit::Failed.into();
+                return Exit::Failed;
             }
             // Nobody there to read it is no error.
             let _ = error.print();
-            return if failed { Exit::Failed.into() } else { Exit::Done.into() };
+            return if failed { Exit::Failed } else { Exit::Done };
         }
     };
     let terminal = Terminal::new(cli.global.format, cli.global.color, cli.global.verbose);
+    terminal.report_faults();
     let current_folder = match std::env::current_dir() {
         Ok(folder) => folder,
         Err(error) => {
             terminal.fail(&Failure::usage(format!("the current folder cannot be read: {error}"), "change to another folder"));
-            return Exit::Failed.into();
+            return Exit::Failed;
         }
     };
     let calls = match time_scale() {
         Ok(time_scale) => Calls::at(cli.global.api_share, time_scale),
         Err(failure) => {
             terminal.fail(&failure);
-            return Exit::Failed.into();
+            return Exit::Failed;
         }
     };
     let Global { parallelism, api_share, read_timeout, .. } = cli.global;
@@ -292,7 +302,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             context.terminal.fail(&Failure::usage(format!("no threads can be started: {error}"), "free some memory and run again"));
-            return Exit::Failed.into();
+            return Exit::Failed;
         }
     };
     let ended = runtime.block_on(async {
@@ -307,11 +317,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     });
     runtime.shutdown_background();
     match ended {
-        Ok(exit) => exit.into(),
-        Err(Failure::ClosedPipe) => Exit::Done.into(),
+        Ok(exit) => exit,
+        Err(Failure::ClosedPipe) => Exit::Done,
         Err(failure) => {
             context.terminal.fail(&failure);
-            Exit::Failed.into()
+            Exit::Failed
         }
     }
 }
@@ -377,4 +387,16 @@ async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
 /// The command line as clap knows it, for completions, man pages and the reference.
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::panic, reason = "what is tried")]
+    fn a_fault_of_our_own_ends_like_a_failure() {
+        assert_eq!(guarded(|| panic!("a fault")), Exit::Failed);
+        assert_eq!(guarded(|| Exit::Blocked), Exit::Blocked);
+    }
 }

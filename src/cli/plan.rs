@@ -2,14 +2,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::failure::{Exit, Failure};
-use super::planning::planned_cell;
 use super::terminal::Format;
 use super::{Context, LimitOptions, changed_since, plan_file, planning, write};
 use crate::aws::{Access, bottleneck};
-use crate::estate::Group;
 use crate::plan::intent::{self, Purpose};
 use crate::plan::saved::{SavedPlan, SavedSpec};
-use crate::plan::{Plan, PlannedCell, attribution};
+use crate::plan::{Plan, attribution};
 use crate::report::{calls_text, plan_json, plan_markdown, plan_text};
 use crate::resources::Depth;
 use crate::spec::Specs;
@@ -74,9 +72,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     };
     let mut subjects = intent::subjects(&specs);
     let cells = meant_cells(arguments, &specs)?;
-    subjects.iter_mut().for_each(|subject| subject.cells = cells.as_ref().map(|cells| intent::cells_of(&subject.tier.tier, cells)));
-    let all_cells: BTreeSet<PlannedCell> = subjects.iter().flat_map(|subject| Group::all_of(subject.tier)).map(planned_cell).collect();
-    subjects.retain(|subject| subject.groups().next().is_some());
+    let other_cells = planning::keep_cells(&mut subjects, cells.as_ref());
     // Where only tiers are named, that their tenants have no spec among them says nothing.
     let has_tenants = arguments.paths.is_empty() || !specs.tenants.is_empty();
     let depth = match (arguments.quick, arguments.deep) {
@@ -98,13 +94,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let moved = changes.as_ref().map(|changes| changes.moved_groups.as_slice()).unwrap_or_default();
     let mut planned = planning::plan_with_moved(context, &subjects, moved, purpose, Access::Read).await?;
     planned.plan.add(departed, Vec::new());
-    if cells.is_some() {
-        let is_meant = |cell: &PlannedCell| {
-            let unread = &mut planned.plan.unread.iter();
-            planned.plan.cells.contains(cell) || unread.any(|unread| unread.tier == cell.tier && unread.cell == cell.cell)
-        };
-        planned.plan.other_cells = all_cells.into_iter().filter(|cell| !is_meant(cell)).collect();
-    }
+    planned.plan.other_cells = other_cells;
     if arguments.drift_only {
         let left_out = attribution::keep_drift(&mut planned.plan);
         if left_out > 0 {

@@ -1,6 +1,7 @@
 //! The one owner of the output: data to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::panic::{self, PanicHookInfo};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -34,7 +35,7 @@ pub enum ColorChoice {
     Never,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Terminal {
     pub format: Format,
     pub verbose: bool,
@@ -151,6 +152,12 @@ impl Terminal {
         }
     }
 
+    /// From now on a fault of tierctl's own is told like any other failure.
+    pub fn report_faults(&self) {
+        let terminal = self.clone();
+        panic::set_hook(Box::new(move |fault| terminal.fail(&describe_fault(fault))));
+    }
+
     /// Asks before writing. Without a terminal nobody can answer, and nothing is written.
     pub async fn confirm(&self, question: &str) -> Result<bool, Failure> {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
@@ -171,6 +178,15 @@ impl Terminal {
         });
         Ok(answer.await.map_err(io::Error::other)??.trim() == "yes")
     }
+}
+
+fn describe_fault(fault: &PanicHookInfo<'_>) -> Failure {
+    let place = fault.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let what = fault.payload_as_str().unwrap_or("no more is known");
+    Failure::usage(
+        format!("this is a fault of tierctl itself{place}: {what}"),
+        "run the same command again: it picks up what is there. If it comes back, report these lines to who gave you tierctl",
+    )
 }
 
 fn terminal_width() -> usize {

@@ -28,9 +28,19 @@ pub fn of(desired: &Desired) -> Option<&str> {
         Kind::TargetGroup => "target_group_name",
         Kind::Cluster => "cluster_name",
         Kind::TaskDefinition => "family",
+        Kind::Service => "service_name",
         _ => return None,
     };
     desired.fields.get(field)?.as_str()
+}
+
+/// The field by which a kind names what its names are unique in; nothing where that is the account or the Region.
+pub fn unique_in(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::SecurityGroup => Some("vpc_id"),
+        Kind::Service => Some("cluster_arn"),
+        _ => None,
+    }
 }
 
 /// ECS cluster and task family: `<tier>-<cell>-<infra-group>-<tenant>`.

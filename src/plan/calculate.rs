@@ -45,12 +45,7 @@ pub fn unread(plan: &Plan, live: &[Live]) -> BTreeSet<(Key, String)> {
     let is_twice = |key: &Key| numbers.get(key).is_some_and(|number| *number > 1);
     let doubtful = services.iter().filter(|(key, item)| is_twice(key) || groups.iter().any(|group| item.is_in(group)));
     let unread = different.chain(doubtful.map(|(key, item)| (key.clone(), *item)));
-    unread.filter(|(key, live)| is_told(key.kind, live)).map(|(key, live)| (key, live.id.clone())).collect()
-}
-
-/// Whether all that is known of it is what tags tell.
-fn is_told(kind: Kind, live: &Live) -> bool {
-    matches!(kind, Kind::Service | Kind::TaskDefinition) && live.is_summary()
+    unread.filter(|(_, live)| live.is_summary()).map(|(key, live)| (key, live.id.clone())).collect()
 }
 
 /// What a reference leads to while the plan is made.
@@ -397,23 +392,15 @@ impl<'a> Calculation<'a> {
 
     /// Why a name cannot be taken: somebody else's thing has it.
     fn name_held(&self, desired: &Desired) -> Option<String> {
-        // Names of services are unique in their cluster only.
-        let is_service = desired.key.kind == Kind::Service;
-        let name = if is_service { desired.fields.get("service_name")?.as_str()? } else { names::of(desired)? };
-        let holds = |live: &Live| match is_service {
-            true => live.text("service_name") == Some(name) && live.fields.get("cluster_arn") == desired.fields.get("cluster_arn"),
-            false => live.name.as_deref().is_some_and(|held| held.eq_ignore_ascii_case(name)),
-        };
-        let same_vpc = |live: &Live| {
-            // Names of security groups are unique in their VPC only.
-            desired.key.kind != Kind::SecurityGroup || live.fields.get("vpc_id") == desired.fields.get("vpc_id")
-        };
+        let name = names::of(desired)?;
+        let unique_in = names::unique_in(desired.key.kind);
+        let is_near = |live: &Live| unique_in.is_none_or(|field| live.fields.get(field) == desired.fields.get(field));
         let holder = self.live.iter().find(|live| {
             live.kind == desired.key.kind
                 && live.place == desired.place
-                && holds(live)
+                && live.name.as_deref().is_some_and(|held| held.eq_ignore_ascii_case(name))
                 && live.owner().as_ref() != Some(&desired.key)
-                && same_vpc(live)
+                && is_near(live)
         })?;
         let whose = match holder.owner() {
             Some(key) => format!("{key}"),

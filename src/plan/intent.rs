@@ -67,15 +67,6 @@ impl Purpose {
     }
 }
 
-/// The names of those of some cells, given as `cell` or `tier/cell`, that are meant in this tier.
-pub fn cells_of(tier: &str, given: &BTreeSet<String>) -> BTreeSet<String> {
-    let of_tier = given.iter().filter_map(|cell| match cell.split_once('/') {
-        Some((named, cell)) => (named == tier).then_some(cell),
-        None => Some(cell.as_str()),
-    });
-    of_tier.map(String::from).collect()
-}
-
 /// A tier to look at, and those of its tenants that have a spec.
 pub struct Subjects<'a> {
     pub tier: &'a TierSpec,

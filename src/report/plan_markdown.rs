@@ -91,7 +91,7 @@ fn head(plan: &Plan) -> String {
     page.push_str("| create | change | replace | delete | unchanged | blocked |\n|---:|---:|---:|---:|---:|---:|\n");
     let counts = [summary.create, summary.update, summary.replace, summary.delete, summary.unchanged, summary.blocked];
     page.push_str(&format!("| {} |\n\n", counts.map(|count| count.to_string()).join(" | ")));
-    page.extend(plan_text::from_tags(plan).map(|line| format!("**Quick:** {}\n\n", text(&line.replace('`', "")))));
+    page.extend(plan_text::from_tags(plan).map(|line| format!("**Quick:** {}. {} looks.\n\n", text(&line), code("tierctl plan", false))));
     page.extend(plan_text::rate_limit(plan).map(|line| format!("{}\n\n", text(&line))));
     page.extend(plan.exceeded.iter().map(|exceeded| format!("**Too much:** {}.\n\n", text(exceeded))));
     if !plan.unread.is_empty() {

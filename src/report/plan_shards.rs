@@ -11,7 +11,7 @@ use super::{FORMAT_VERSION, Identity, RunDocument, RunInfo};
 use crate::aws::CallCount;
 use crate::plan::{Action, Change, Plan, PlannedCell, Subject, Unclaimed, Unread, Wait};
 use crate::resources::Kind;
-use crate::resources::model::{Condition, Desired, Fields, Key, Live, Place, Tags};
+use crate::resources::model::{Condition, Desired, Fields, Key, Live, Place, Scope, Tags};
 
 /// A plan as it was printed; what is not said of its things is unknown.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,17 +55,18 @@ pub fn read(text: &str) -> Result<Shard, NoPlan> {
         elsewhere: document.elsewhere.iter().map(|one| (one.tier.to_string(), one.tenant.to_string())).collect(),
         ..Plan::default()
     };
+    let mut dependents: BTreeMap<Scope, usize> = BTreeMap::new();
     for one in &document.changes {
-        plan.changes.push(change(one)?);
+        let change = change(one)?;
+        dependents.extend(one.dependents.map(|number| (change.scope.clone(), number)));
+        plan.changes.push(change);
     }
-    for (one, scope) in document.changes.iter().zip(plan.changes.iter().map(|change| change.scope.clone()).collect::<Vec<_>>()) {
-        let Some(dependents) = one.dependents.filter(|number| *number > 0) else { continue };
+    for (scope, number) in dependents.into_iter().filter(|(_, number)| *number > 0) {
         // Of tenants that live there only how many they are is known, but for those of whom something is changed.
         let living = plan.changes.iter().filter(|change| change.action != Action::Create && change.scope.without_tenant() == scope);
-        let named: BTreeSet<String> = living.filter_map(|change| change.scope.tenant.clone()).take(dependents).collect();
-        let unnamed = (named.len()..dependents).map(|number| number.to_string());
-        let tenants = unnamed.chain(named.iter().cloned()).collect();
-        plan.tenants.entry(scope).or_insert(tenants);
+        let mut tenants: BTreeSet<String> = living.filter_map(|change| change.scope.tenant.clone()).take(number).collect();
+        tenants.extend((tenants.len()..number).map(|number| number.to_string()));
+        plan.tenants.insert(scope, tenants);
     }
     for one in &document.unclaimed {
         plan.unclaimed.push(Unclaimed { key: key(&one.identity)?, place: one.located.place(), id: one.id.to_string() });
@@ -144,25 +145,22 @@ fn run(document: RunDocument) -> RunInfo {
     RunInfo { time: humantime::parse_rfc3339(&document.time).unwrap_or(SystemTime::UNIX_EPOCH), calls }
 }
 
-impl Plan {
-    /// A cell that each of several plans leaves to another is in none of them.
-    fn leave_out_missing_cells(&mut self) {
-        let is_said = |cell: &PlannedCell| {
-            let unread = self.unread.iter().any(|unread| unread.tier == cell.tier && unread.cell == cell.cell);
-            self.cells.contains(cell) || unread
-        };
-        let missing = std::mem::take(&mut self.other_cells).into_iter().filter(|cell| !is_said(cell));
-        let missing: Vec<Unread> = missing
-            .map(|cell| Unread {
-                reason: "its plan is not among these".into(),
-                remedy: format!("`tierctl plan --cell {}/{} --format json` makes it", cell.tier, cell.cell),
-                place: Place { account: cell.account, region: cell.region },
-                tier: cell.tier,
-                cell: cell.cell,
-            })
-            .collect();
-        self.unread.extend(missing);
-    }
+/// What is not known of some plans that are one: what could not be read and no other has, as after a job was run again, and cells
+/// that each leaves to another.
+fn unknown(plan: &Plan) -> Vec<Unread> {
+    let mut known: BTreeSet<(&str, &str)> = plan.cells.iter().map(|cell| (cell.tier.as_str(), cell.cell.as_str())).collect();
+    let unread = plan.unread.iter().filter(|unread| !known.contains(&(unread.tier.as_str(), unread.cell.as_str())));
+    let mut unknown: Vec<Unread> = unread.cloned().collect();
+    known.extend(plan.unread.iter().map(|unread| (unread.tier.as_str(), unread.cell.as_str())));
+    let missing = plan.other_cells.iter().filter(|cell| !known.contains(&(cell.tier.as_str(), cell.cell.as_str())));
+    unknown.extend(missing.map(|cell| Unread {
+        tier: cell.tier.clone(),
+        cell: cell.cell.clone(),
+        place: Place { account: cell.account.clone(), region: cell.region.clone() },
+        reason: "its plan is not among these".into(),
+        remedy: format!("`tierctl plan --cell {}/{} --format json` makes it", cell.tier, cell.cell),
+    }));
+    unknown
 }
 
 /// One plan of all of them. What several say of one account is said once; a cell that is in two of them is an error, and is
@@ -200,10 +198,8 @@ pub fn merge(shards: Vec<Shard>) -> Result<Shard, PlannedCell> {
             *sum = CallCount { calls: sum.calls + count.calls, polls: sum.polls + count.polls };
         }
     }
-    // What one job could not read another has: it was run again.
-    let cells = &merged.plan.cells;
-    merged.plan.unread.retain(|unread| !cells.iter().any(|cell| cell.tier == unread.tier && cell.cell == unread.cell));
-    merged.plan.leave_out_missing_cells();
+    merged.plan.unread = unknown(&merged.plan);
+    merged.plan.other_cells.clear();
     merged.plan.exceeded = exceeded.into_iter().collect();
     merged.plan.add(Vec::new(), warnings);
     Ok(merged)

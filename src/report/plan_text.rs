@@ -52,7 +52,7 @@ pub fn render(plan: &Plan, paint: &Paint, notes: &PlanNotes) -> String {
     page.warnings(plan);
     page.counts(plan);
     if let Some(line) = from_tags(plan) {
-        page.line(0, 2, &Phrase::new().unit(tone::UPDATE, "Quick:").words(tone::PLAIN, &line));
+        page.line(0, 2, &Phrase::new().unit(tone::UPDATE, "Quick:").words(tone::PLAIN, &format!("{line}. `tierctl plan` looks.")));
     }
     page.text
 }
@@ -554,8 +554,7 @@ fn waves(plan: &Plan) -> Option<String> {
 pub(super) fn from_tags(plan: &Plan) -> Option<String> {
     let services = count(plan.services_from_tags, "service was", "services were");
     let what = "an image, a count or a network that was changed by hand, and a roll-out that was given up, may be missing here";
-    (plan.services_from_tags > 0)
-        .then(|| format!("{services} not looked at, since their tags are as the specs say; {what}. `tierctl plan` looks."))
+    (plan.services_from_tags > 0).then(|| format!("{services} not looked at, since their tags are as the specs say; {what}"))
 }
 
 /// That there is nothing to do, as far as the plan can tell.
@@ -588,11 +587,11 @@ type NamedValue<'a> = (Cow<'a, str>, Cow<'a, str>);
 impl<'a> Fields<'a> {
     fn add(&mut self, path: Cow<'a, str>, value: &'a Value) {
         let values = self.values;
-        let fields = match (value, values.short(value)) {
-            (_, Some(inline)) => return self.listed.push((path, inline.into())),
-            (Value::Object(fields), None) => fields,
-            (value, None) => return self.listed.push((path, values.inline(value).into())),
-        };
+        if let Some(inline) = values.short(value) {
+            return self.listed.push((path, inline.into()));
+        }
+        // All others are short.
+        let Value::Object(fields) = value else { return };
         let fields = fields.iter().filter(|(_, value)| !values::is_empty(value));
         if path.contains('.') {
             self.below.push((path, fields.map(|(name, value)| (shown(name), values.inline(value).into())).collect()));

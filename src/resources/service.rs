@@ -136,7 +136,7 @@ impl Resource for Services {
         let (found, autoscaled) =
             try_join!(stream::iter(asked).buffered(CONCURRENT).try_collect::<Vec<_>>(), autoscaled(reading, &untold))?;
         let (services, definitions): (Vec<Option<Live>>, Vec<Option<Live>>) = found.into_iter().unzip();
-        let services = services.into_iter().flatten().map(|service| with_desired_count_of(service, &autoscaled));
+        let services = services.into_iter().flatten().map(|service| without_owned_count(service, &autoscaled));
         Ok(services.chain(definitions.into_iter().flatten()).collect())
     }
 
@@ -459,16 +459,15 @@ fn target_group(service: &EcsService) -> Option<&str> {
 fn live(place: &Place, service: &EcsService) -> Live {
     let shape = Service::from_ecs(service);
     let id = service.service_arn().unwrap_or_default();
-    let name = format!("{}/{}", name_of(service.cluster_arn().unwrap_or_default()), shape.service_name);
-    let mut live = Live::new(Kind::Service, place, id, tags::from_ecs(service.tags()), &shape).named(name);
+    let mut live = Live::new(Kind::Service, place, id, tags::from_ecs(service.tags()), &shape).named(&shape.service_name);
     live.fields.insert(RUNNING_COUNT.into(), json!(service.running_count()));
     live.fields.insert(CREATED_AT.into(), json!(created_at(service)));
     live.in_condition(Rollout { service, wanted: None, targets: None, stopped: &[] }.condition())
 }
 
-/// The service without a desired count, if one of these scalable targets owns it.
-fn with_desired_count_of(mut service: Live, autoscaled: &BTreeSet<String>) -> Live {
-    if service.name.as_ref().is_some_and(|name| autoscaled.contains(&format!("service/{name}"))) {
+/// The service, without a desired count if one of these scalable targets owns that. They go by the end of its ARN.
+fn without_owned_count(mut service: Live, autoscaled: &BTreeSet<String>) -> Live {
+    if service.id.rsplit(':').next().is_some_and(|id| autoscaled.contains(id)) {
         service.fields.remove("desired_count");
         service.fields.insert(AUTOSCALED.into(), json!(true));
     }
@@ -1120,7 +1119,7 @@ mod tests {
         let place = Place { account: "123456789012".into(), region: "us-east-1".into() };
         let autoscaled = BTreeSet::from(["service/high-tps-cell-1-ig-1-acme/acme".to_string()]);
         let service = service([deployment(8, Completed, 2)]).build();
-        let scaled = with_desired_count_of(live(&place, &service), &autoscaled);
+        let scaled = without_owned_count(live(&place, &service), &autoscaled);
         assert!(Services.ignores("desired_count", &scaled) && !Services.ignores("rollout", &scaled));
         assert!(!scaled.fields.contains_key("desired_count"));
         assert_eq!(scaled.shape::<Service>().unwrap().desired_count, None);

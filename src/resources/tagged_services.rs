@@ -58,10 +58,9 @@ fn is_calm(cluster: &Live) -> bool {
 }
 
 fn summary(reading: &Reading<'_>, cluster: &Live, tenant: &str, listed: &BTreeMap<String, Tags>) -> Option<Live> {
-    let name = format!("{}/{tenant}", cluster.name.as_deref()?);
     let arn = cluster.id.replacen(":cluster/", ":service/", 1) + "/" + tenant;
     let tags = listed.get(&arn)?;
-    let live = Live::new(Kind::Service, reading.place, arn, tags.clone(), &Fields::new()).named(name);
+    let live = Live::new(Kind::Service, reading.place, arn, tags.clone(), &Fields::new()).named(tenant);
     let is_told = [TAG_CONTENT, TAG_REVISION, TAG_APPLIED].iter().all(|tag| tags.contains_key(*tag));
     (is_told && live.owner().map(|key| key.scope) == cluster.owner().map(|key| key.scope)).then_some(live)
 }

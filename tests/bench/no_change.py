@@ -166,7 +166,7 @@ def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
 def depth_rows(plan: Plan) -> list[tuple[str, ...]]:
     runs = [("", plan.runs[-1]), *plan.depths.items()]
     return [
-        (f"`plan {flag}`".replace(" `", "`"), f"{sum(run.calls.values()):,}", f"{run.seconds:.2f} s", f"{run.cpu:.2f} s", f"{run.memory:.0f} MB")
+        (f"`{' '.join(['plan', flag]).strip()}`", f"{sum(run.calls.values()):,}", f"{run.seconds:.2f} s", f"{run.cpu:.2f} s", f"{run.memory:.0f} MB")
         for flag, run in runs
     ]
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::bed::bed;
 use crate::project::{Project, Run};
-use crate::scenes::{all, bare_tier, cell, lived_in_tier, made_group, placed_tenant, quick, standing, tenant, tier};
+use crate::scenes::{all, bare_tier, cell, lived_in_tier, made_group, placed_tenant, quick, standing, tenant, tier, two_cells};
 
 /// What a user must never be shown.
 const DUMPS: &[&str] =
@@ -58,12 +58,7 @@ fn tier_without_a_role(project: &Project, account: &str) {
 #[test]
 fn one_tier_in_two_accounts() {
     let project = Project::new();
-    let (first, second) = (bed().account(), bed().account());
-    quick(&first);
-    quick(&second);
-    let cells =
-        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
-    tier(&project, "test", &cells, "");
+    let (first, second) = two_cells(&project);
     placed_tenant(&project, "acme", "cell-1", "ig-1");
     placed_tenant(&project, "globex", "cell-2", "ig-1");
     project.run(&["apply", "--yes", "tiers"]).ended(0);

@@ -5,18 +5,7 @@ use serde_json::{Value, json};
 use crate::bed::bed;
 use crate::calls::calls;
 use crate::project::{Project, Run};
-use crate::scenes::{all, blocked, cell, made_group, placed_tenant, quick, standing, tenant, tier};
-
-/// A tier with two cells in accounts of their own.
-fn two_cells(project: &Project) -> (String, String) {
-    let (first, second) = (bed().account(), bed().account());
-    quick(&first);
-    quick(&second);
-    let cells =
-        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
-    tier(project, "test", &cells, "");
-    (first, second)
-}
+use crate::scenes::{all, blocked, cell, made_group, placed_tenant, quick, standing, tenant, tier, two_cells};
 
 fn faults(account: &str, faults: &Value) {
     bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": faults }));

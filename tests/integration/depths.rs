@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::bed::bed;
 use crate::project::{Project, Run};
-use crate::scenes::{applied_tier, blocked, cell, made_group, placed_tenant, quick, tenant, tier};
+use crate::scenes::{applied_tier, blocked, cell, made_group, placed_tenant, quick, tenant, tier, two_cells};
 
 /// An applied tier with these tenants in it.
 fn tenants(project: &Project, names: &[&str]) -> String {
@@ -17,6 +17,17 @@ fn tenants(project: &Project, names: &[&str]) -> String {
 fn plan(project: &Project, depth: &str) -> Run {
     let arguments = ["plan", "--format", "json", depth];
     project.run(&arguments[..if depth.is_empty() { 3 } else { 4 }]).ended(0)
+}
+
+/// Applies a tier of two cells, onboards a tenant into each, and has their specs name another image.
+fn change_an_image_in_each_cell(project: &Project) {
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    placed_tenant(project, "acme", "cell-1", "ig-1");
+    placed_tenant(project, "globex", "cell-2", "ig-1");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    for name in ["acme", "globex"] {
+        project.edit(&format!("tenants/test/{name}.yaml"), "app:1.0", "app:1.1");
+    }
 }
 
 fn calls_of(run: &Run, service: &str, action: &str) -> u64 {
@@ -159,13 +170,7 @@ fn a_service_is_read_once_however_many_ways_lead_to_its_account() {
         cell("cell-2", &account, &[made_group("ig-1", "10.21.0.0/16")]).replace("role/provisioner", "role/other"),
     ];
     tier(&project, "test", &cells, "");
-    project.run(&["apply", "--yes", "tiers"]).ended(0);
-    placed_tenant(&project, "acme", "cell-1", "ig-1");
-    placed_tenant(&project, "globex", "cell-2", "ig-1");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
-    for name in ["acme", "globex"] {
-        project.edit(&format!("tenants/test/{name}.yaml"), "app:1.0", "app:1.1");
-    }
+    change_an_image_in_each_cell(&project);
     let (quick, standard) = (plan(&project, "--quick"), plan(&project, ""));
     assert_eq!(said(&quick), said(&standard));
     assert_eq!((quick.counts(), calls_of(&quick, "ecs", "DescribeServices")), ([0, 4, 0, 0, 0], 2), "{}", quick.stdout);
@@ -200,19 +205,8 @@ fn fewer_tasks_than_the_spec_says_are_looked_into() {
 #[test]
 fn a_service_that_cannot_be_read_holds_no_other_cell() {
     let project = Project::new();
-    let (first, second) = (bed().account(), bed().account());
-    quick(&first);
-    quick(&second);
-    let cells =
-        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
-    tier(&project, "test", &cells, "");
-    project.run(&["apply", "--yes", "tiers"]).ended(0);
-    placed_tenant(&project, "acme", "cell-1", "ig-1");
-    placed_tenant(&project, "globex", "cell-2", "ig-1");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
-    for name in ["acme", "globex"] {
-        project.edit(&format!("tenants/test/{name}.yaml"), "app:1.0", "app:1.1");
-    }
+    let (_, second) = two_cells(&project);
+    change_an_image_in_each_cell(&project);
     let refused = json!([{"effect": "error-before", "action": "DescribeServices", "times": 0, "code": "AccessDeniedException",
         "status": 400, "message": "You are not authorized to perform this operation."}]);
     bed().post(&format!("/testbed/accounts/{second}"), &json!({ "faults": refused }));
@@ -256,9 +250,8 @@ arn = ecs.describe_services(cluster="test-cell-1-ig-1-acme", services=["acme"])[
 ecs.untag_resource(resourceArn=arn, tagKeys=["tierctl:tenant"])
 "#,
     );
-    for depth in ["--quick", "--deep", ""] {
-        let arguments: Vec<&str> = ["plan", "--format", "json", depth].into_iter().filter(|argument| !argument.is_empty()).collect();
-        let plan = project.run(&arguments).ended(3);
+    for depth in ["--quick", "--deep", "--verbose"] {
+        let plan = project.run(&["plan", "--format", "json", depth]).ended(3);
         assert!(blocked(&plan).contains(&"service service".to_string()), "{depth}: {}", plan.stdout);
     }
 }

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use crate::bed::bed;
 use crate::project::{Project, small_tenant, small_tier};
-use crate::scenes::{address_tenant, all, applied_tier, bare_tier, cell, homes, made_group, placed_tenant, quick, standing, tenant, tier};
+use crate::scenes::{
+    address_tenant, all, applied_tier, bare_tier, cell, homes, made_group, placed_tenant, quick, standing, tenant, tier, two_cells,
+};
 
 /// An applied tier with two infra groups of two places each; and its account.
 fn two_groups_of_two(project: &Project) -> String {
@@ -108,12 +110,7 @@ fn a_living_tenant_by_address_is_not_moved() {
 #[test]
 fn a_living_tenant_is_not_moved_to_another_account() {
     let project = Project::new();
-    let (first, second) = (bed().account(), bed().account());
-    quick(&first);
-    quick(&second);
-    let cells =
-        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
-    tier(&project, "test", &cells, "");
+    let (first, second) = two_cells(&project);
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     placed_tenant(&project, "acme", "cell-2", "ig-1");
     address_tenant(&project, "fleet", "10.21.1.5", "placement: {cell: cell-2, infra_group: ig-1}");

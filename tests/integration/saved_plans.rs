@@ -10,7 +10,7 @@ use crate::project::{Project, Run, small_tenant, small_tier};
 use crate::running::{Running, hold_one, is_held, release};
 use crate::scenes::{
     address_tenant, all, applied_tier, bare_tier, cell, lived_in_tier, made_group, one, placed_tenant, quick, standing, tenant, tenant_of,
-    tier,
+    tier, two_cells,
 };
 
 const FILE: &str = "reviewed.plan";
@@ -275,12 +275,7 @@ ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": False})
 #[test]
 fn each_thing_is_looked_at_again_where_it_is() {
     let project = Project::new();
-    let (first, second) = (bed().account(), bed().account());
-    quick(&first);
-    quick(&second);
-    let cells =
-        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
-    tier(&project, "test", &cells, "");
+    let (_, second) = two_cells(&project);
     placed_tenant(&project, "acme", "cell-1", "ig-1");
     placed_tenant(&project, "globex", "cell-2", "ig-1");
     for edit in [None, Some(("desired: 1", "desired: 2"))] {

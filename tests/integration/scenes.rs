@@ -44,6 +44,17 @@ pub fn bare_tier(project: &Project) -> String {
     account
 }
 
+/// A tier `test` with two cells, each an infra group in a fresh account of its own; and their accounts.
+pub fn two_cells(project: &Project) -> (String, String) {
+    let (first, second) = (bed().account(), bed().account());
+    quick(&first);
+    quick(&second);
+    let cells =
+        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
+    tier(project, "test", &cells, "");
+    (first, second)
+}
+
 /// The bare tier, applied.
 pub fn applied_tier(project: &Project) -> String {
     let account = bare_tier(project);

@@ -49,6 +49,21 @@ impl Planned {
     }
 }
 
+/// Keeps of what is meant these cells, given as `cell` or `tier/cell`, if not all are meant. The others.
+pub(super) fn keep_cells(subjects: &mut Vec<Subjects<'_>>, given: Option<&BTreeSet<String>>) -> BTreeSet<PlannedCell> {
+    let all: BTreeSet<PlannedCell> = subjects.iter().flat_map(Subjects::groups).map(planned_cell).collect();
+    for subject in subjects.iter_mut() {
+        let of_tier = |cell: &String| match cell.split_once('/') {
+            Some((tier, cell)) => (tier == *subject.tier.tier).then(|| cell.to_string()),
+            None => Some(cell.clone()),
+        };
+        subject.cells = given.map(|given| given.iter().filter_map(of_tier).collect());
+    }
+    subjects.retain(|subject| subject.groups().next().is_some());
+    let kept: BTreeSet<PlannedCell> = subjects.iter().flat_map(Subjects::groups).map(planned_cell).collect();
+    all.difference(&kept).cloned().collect()
+}
+
 /// Plans again what a saved plan is about, and keeps of that what the saved plan has too.
 pub(super) async fn plan_saved(context: &Context, saved: &SavedPlan, id: &str, access: Access) -> Result<Planned, Failure> {
     let texts = saved.specs.iter().map(|spec| (PathBuf::from(&spec.path), spec.text.clone(), spec.looked_up.clone()));
@@ -64,10 +79,7 @@ pub(super) async fn plan_saved(context: &Context, saved: &SavedPlan, id: &str, a
     }
     let purpose = Purpose::Plan { tier: saved.tier, tenants: saved.tenants, depth: saved.depth };
     let mut subjects = intent::subjects(&specs);
-    subjects.iter_mut().for_each(|subject| {
-        subject.cells = saved.cells.as_ref().map(|cells| intent::cells_of(&subject.tier.tier, cells));
-    });
-    subjects.retain(|subject| subject.groups().next().is_some());
+    keep_cells(&mut subjects, saved.cells.as_ref());
     let planned = plan(context, &subjects, purpose, access).await?;
     if let Some(unread) = planned.plan.unread.first() {
         return Err(Failure::usage(unread.reason.clone(), unread.remedy.clone()));
@@ -135,12 +147,15 @@ pub(super) async fn plan_with_moved(
 
     let mut intended = targets.intend(context, subjects, &live, &facts);
     let mut plan = plan::calculate(&intended.desired, &live, &intended.intent);
-    // A service that is read whole may run another revision than its tags say, which then has to be read too.
-    for _ in 0..2 {
-        let unread = plan::calculate::unread(&plan, &live);
+    // A service that is read whole may run another revision than its tags say, which then has to be read too. What AWS does not
+    // show any more is not asked for again.
+    let mut asked = BTreeSet::new();
+    loop {
+        let unread: BTreeSet<_> = plan::calculate::unread(&plan, &live).difference(&asked).cloned().collect();
         if unread.is_empty() {
             break;
         }
+        asked.extend(unread.iter().cloned());
         let lost = live::read_whole(&requests, &unread, &mut live, context.read_timeout).await;
         let is_lost = !lost.is_empty();
         for (cells, error) in lost {
@@ -169,7 +184,7 @@ pub(super) async fn plan_with_moved(
     Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts, requests, saved: None })
 }
 
-pub(super) fn planned_cell(group: Group<'_>) -> PlannedCell {
+fn planned_cell(group: Group<'_>) -> PlannedCell {
     let Place { account, region } = group.place();
     PlannedCell { tier: group.tier.tier.to_string(), cell: group.cell.name.to_string(), account, region }
 }
