@@ -32,7 +32,7 @@ pub(super) fn of<'a>(service: &str, action: &'a str) -> Vec<Rate<'a>> {
         "ecs" => ecs(action).into_iter().collect(),
         // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
         "sts" => vec![rate("STS requests", 600.0, 600.0)],
-        // <https://docs.aws.amazon.com/general/latest/gr/arg.html>
+        // <https://docs.aws.amazon.com/tag-editor/latest/userguide/reference.html>
         "tag" => vec![rate("tag reads", 15.0, 15.0)],
         _ => Vec::new(),
     }
