@@ -254,8 +254,7 @@ async fn read_whole_in(request: &Request, wanted: &BTreeSet<(Key, String)>, live
         live.iter().filter(|item| item.kind == Kind::Cluster && item.place == *place && is_of(item, &of)).cloned().collect();
     let scope = ReadScope { depth: Depth::Standard, ..request.scope.clone() };
     let services = read_stage(&request.reader, &scope, Stage::Beside, &clusters);
-    let definitions = wanted(Kind::TaskDefinition).filter(|(key, _)| !of.contains(&key.scope));
-    let summaries = definitions.filter_map(|(key, arn)| {
+    let summaries = wanted(Kind::TaskDefinition).filter_map(|(key, arn)| {
         let is_it = |item: &&Live| item.kind == Kind::TaskDefinition && item.id == *arn && item.place == *place;
         live.iter().find(|item| is_it(item) && item.owner().as_ref() == Some(key))
     });

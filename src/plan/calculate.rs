@@ -32,8 +32,9 @@ pub fn calculate(desired: &[Desired], live: &[Live], intent: &Intent) -> Plan {
 
 /// Things known by their tags alone that have to be read before the plan can say more: those that are not as desired, services
 /// that are there twice, of which only one may be where it belongs, and in an infra group of which something goes all services,
-/// for they may use it.
-pub fn unread(plan: &Plan, live: &[Live]) -> BTreeSet<(Key, String)> {
+/// for they may use it. Not what was asked for already: AWS does not show it any more. What a service runs comes after the
+/// service, which may tell another revision than its tags do.
+pub fn unread(plan: &Plan, live: &[Live], asked: &BTreeSet<(Key, String)>) -> BTreeSet<(Key, String)> {
     let differs = |change: &&Change| !matches!(change.action, Action::Create | Action::Delete);
     let different = plan.changes.iter().filter(differs).filter_map(|change| Some((change.key()?, change.live.as_ref()?)));
     let goes = |change: &&Change| !change.is_tenants() && matches!(change.action, Action::Delete | Action::Replace);
@@ -45,7 +46,11 @@ pub fn unread(plan: &Plan, live: &[Live]) -> BTreeSet<(Key, String)> {
     let is_twice = |key: &Key| numbers.get(key).is_some_and(|number| *number > 1);
     let doubtful = services.iter().filter(|(key, item)| is_twice(key) || groups.iter().any(|group| item.is_in(group)));
     let unread = different.chain(doubtful.map(|(key, item)| (key.clone(), *item)));
-    unread.filter(|(_, live)| live.is_summary()).map(|(key, live)| (key, live.id.clone())).collect()
+    let unread = unread.filter(|(_, live)| live.is_summary()).map(|(key, live)| (key, live.id.clone()));
+    let mut unread: BTreeSet<(Key, String)> = unread.filter(|item| !asked.contains(item)).collect();
+    let services: BTreeSet<Scope> = unread.iter().filter(|(key, _)| key.kind == Kind::Service).map(|(key, _)| key.scope.clone()).collect();
+    unread.retain(|(key, _)| key.kind != Kind::TaskDefinition || !services.contains(&key.scope));
+    unread
 }
 
 /// What a reference leads to while the plan is made.
@@ -1153,11 +1158,33 @@ mod tests {
         let elsewhere = Scope::infra_group("high", "one", "ig-2");
         let live = [service(&group()), service(&elsewhere)];
         let mut plan = Plan::default();
-        assert_eq!(unread(&plan, &live), BTreeSet::new());
+        let unread = |plan: &Plan| unread(plan, &live, &BTreeSet::new());
+        assert_eq!(unread(&plan), BTreeSet::new());
         plan.changes = vec![Change::blocked(Subject::Resource(Kind::SecurityGroup), &group(), "tasks", &place(), "")];
-        assert_eq!(unread(&plan, &live), BTreeSet::new(), "it stays");
+        assert_eq!(unread(&plan), BTreeSet::new(), "it stays");
         plan.changes[0].action = Action::Delete;
-        let ids: Vec<String> = unread(&plan, &live).into_iter().map(|(_, id)| id).collect();
+        let ids: Vec<String> = unread(&plan).into_iter().map(|(_, id)| id).collect();
         assert_eq!(ids, [format!("arn of {}", group())]);
+    }
+
+    #[test]
+    fn what_a_service_runs_is_read_after_the_service_and_nothing_is_asked_for_twice() {
+        let acme = group().with_tenant("acme");
+        let of = |kind: Kind, name: &str| {
+            let key = Key::new(&acme, kind, name);
+            let live = Live::new(kind, &place(), name, key.tags(), &Fields::new());
+            let mut change = Change::blocked(Subject::Resource(kind), &acme, name, &place(), "");
+            change.action = Action::Update;
+            (live.clone(), Change { live: Some(live), ..change })
+        };
+        let (live, changes): (Vec<Live>, Vec<Change>) =
+            [of(Kind::Service, "service"), of(Kind::TaskDefinition, "task-definition")].into_iter().unzip();
+        let plan = Plan { changes, ..Plan::default() };
+        let mut asked = BTreeSet::new();
+        for expected in [vec!["service"], vec!["task-definition"], vec![]] {
+            let unread = unread(&plan, &live, &asked);
+            assert_eq!(unread.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), expected);
+            asked.extend(unread);
+        }
     }
 }

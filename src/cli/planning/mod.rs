@@ -147,11 +147,9 @@ pub(super) async fn plan_with_moved(
 
     let mut intended = targets.intend(context, subjects, &live, &facts);
     let mut plan = plan::calculate(&intended.desired, &live, &intended.intent);
-    // A service that is read whole may run another revision than its tags say, which then has to be read too. What AWS does not
-    // show any more is not asked for again.
     let mut asked = BTreeSet::new();
     loop {
-        let unread: BTreeSet<_> = plan::calculate::unread(&plan, &live).difference(&asked).cloned().collect();
+        let unread = plan::calculate::unread(&plan, &live, &asked);
         if unread.is_empty() {
             break;
         }
