@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
 use tierctl::estate::{self, Facts, Group};
-use tierctl::plan::{Intent, Treatment, calculate};
+use tierctl::plan::{Estates, Intent, Treatment, calculate};
 use tierctl::report::plan_text::PlanNotes;
 use tierctl::report::{Paint, RunInfo, plan_json, plan_markdown, plan_text};
 use tierctl::spec::load_texts;
@@ -63,13 +63,14 @@ fn main() {
         intent.scopes.insert(group.scope().with_tenant(&tenant.tenant), Treatment::Manage);
         desired.extend(estate::of_tenant(*group, tenant, &facts));
     }
-    let plan = calculate(&desired, &[], &intent);
+    let estates: Estates<'_> = desired.into_iter().collect();
+    let plan = calculate(&estates, &[], &intent);
     let notes = PlanNotes::default();
     let run = RunInfo { time: SystemTime::UNIX_EPOCH, calls: BTreeMap::new() };
     let paint = Paint { color: true, width: 120 };
     let times = serde_json::json!({
         "changes": plan.changes.len(),
-        "calculate": milliseconds(|| calculate(&desired, &[], &intent).changes.len()),
+        "calculate": milliseconds(|| calculate(&estates, &[], &intent).changes.len()),
         "text": milliseconds(|| plan_text::render(&plan, &paint, &notes).len()),
         "json": milliseconds(|| serde_json::to_string_pretty(&plan_json::document(&plan, &run)).unwrap().len()),
         "markdown": milliseconds(|| plan_markdown::render(&plan, &notes, 60_000).len()),

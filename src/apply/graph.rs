@@ -247,7 +247,7 @@ mod tests {
             Desired::new(rules, &place(), &paths(&[443, 9443]), &Tags::new()),
         ];
         let intent = Intent { scopes: BTreeMap::from([(group(), Treatment::Manage)]), ..Intent::default() };
-        let plan = calculate(&wanted, &found, &intent);
+        let plan = calculate(&wanted.into_iter().collect(), &found, &intent);
         let graph = Graph::new(&plan, wait);
         (plan, graph)
     }
@@ -299,7 +299,7 @@ mod tests {
                     .after([target_group]),
             ];
             let intent = Intent { scopes: BTreeMap::from([(scope.clone(), Treatment::Manage)]), ..Intent::default() };
-            Graph::new(&calculate(&wanted, &found, &intent), true)
+            Graph::new(&calculate(&wanted.into_iter().collect(), &found, &intent), true)
         };
         let more = steps(&["FARGATE"], &["FARGATE", "FARGATE_SPOT"], "FARGATE", "FARGATE_SPOT");
         assert!(more.needs[find(&more, Verb::Update, Kind::Service)].contains(&find(&more, Verb::Update, Kind::Cluster)));

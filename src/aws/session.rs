@@ -25,6 +25,11 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Attempts at a request that AWS throttles or fails.
 const MAX_ATTEMPTS: u32 = 8;
 
+/// Requests for single things that a run has under way at once in all its accounts together, and the fewest and the most in one:
+/// each takes a connection of its own, some 40 KB. With 60 ms to an answer the fewest are more than ECS lets through.
+const AT_ONCE_IN_ALL: usize = 160;
+const AT_ONCE_IN_ONE: std::ops::RangeInclusive<usize> = 8..=64;
+
 /// Attempts at entering an account.
 const FIRST_ATTEMPTS: u32 = 4;
 
@@ -99,6 +104,7 @@ pub struct Session {
     place: Place,
     clients: Clients,
     access: Access,
+    at_once: usize,
 }
 
 /// Reads of one account and Region.
@@ -110,8 +116,8 @@ pub struct Reader(Session);
 pub struct Writer(Reader);
 
 impl Session {
-    /// Enters an account, and fails if the credentials lead to another one than the place names.
-    pub async fn open(place: &Place, credentials: &Credentials, access: Access, calls: &Calls) -> Result<Self, AwsError> {
+    /// Enters an account, one of so many of a run, and fails if the credentials lead to another one than the place names.
+    pub async fn open(place: &Place, credentials: &Credentials, access: Access, calls: &Calls, of: usize) -> Result<Self, AwsError> {
         let config = configure(place, credentials).await;
         let sts = client_config!(aws_sdk_sts, &config, place, calls).retry_config(first_contact());
         let identity = aws_sdk_sts::Client::from_conf(sts.build()).get_caller_identity().send().await;
@@ -127,7 +133,8 @@ impl Session {
             let message = format!("{who} is in account {account}, and the spec says account {}", place.account);
             return Err(AwsError::new("sts:GetCallerIdentity", place, Class::WrongAccount, message));
         }
-        Ok(Self { place: place.clone(), clients: Clients::new(&config, place, access, calls), access })
+        let at_once = (AT_ONCE_IN_ALL / of.max(1)).clamp(*AT_ONCE_IN_ONE.start(), *AT_ONCE_IN_ONE.end());
+        Ok(Self { place: place.clone(), clients: Clients::new(&config, place, access, calls), access, at_once })
     }
 
     pub fn reader(&self) -> Reader {
@@ -177,6 +184,11 @@ async fn configure(place: &Place, credentials: &Credentials) -> SdkConfig {
 impl Reader {
     pub fn place(&self) -> &Place {
         &self.0.place
+    }
+
+    /// Requests for single things that may be under way at once.
+    pub fn at_once(&self) -> usize {
+        self.0.at_once
     }
 
     pub fn ec2(&self) -> &aws_sdk_ec2::Client {

@@ -12,7 +12,7 @@ use crate::sha256::hex;
 
 const FORMAT: &str = "tierctl-plan";
 /// It changes when a plan of another version could not be carried out as it was meant.
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
 /// Digits of a SHA-256.
 const WHOLE: usize = 64;
 /// As many of them tell plans apart in tags.

@@ -262,14 +262,12 @@ async fn read_whole_in(request: &Request, wanted: &BTreeSet<(Key, String)>, live
         let described = task_definition::describe(&request.reader, place, &summary.id).await?;
         Ok::<_, AwsError>(described.map(|described| Live { fields: described.fields, ..summary.clone() }))
     });
-    let described = stream::iter(described.collect::<Vec<_>>()).buffered(DEFINITIONS_AT_ONCE).try_collect::<Vec<_>>();
+    let described = stream::iter(described.collect::<Vec<_>>()).buffered(request.reader.at_once()).try_collect::<Vec<_>>();
     let (mut found, described) = try_join!(services, described)?;
     found.extend(described.into_iter().flatten());
     Ok(Whole { of, found })
 }
 
-/// Requests for task definitions under way at once in a place.
-const DEFINITIONS_AT_ONCE: usize = 16;
 /// Requests for target health under way at once: one for each tenant.
 const HEALTH_AT_ONCE: usize = 16;
 

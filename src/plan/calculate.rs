@@ -1,13 +1,13 @@
 //! Desired against live: for each thing what has to be done, or why it cannot be.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
 use super::attribution::{self, Origin};
 use super::compare::{self, FieldChange};
-use super::{Action, Change, Intent, Plan, Subject, Treatment, Unclaimed, Wait, order};
+use super::{Action, Change, Estates, Intent, Plan, Subject, Treatment, Unclaimed, Wait, order};
 use crate::estate::{names, tenant};
 use crate::resources::Kind;
 use crate::resources::model::{
@@ -26,8 +26,8 @@ const TENANTS_GROUPS: &[&str] = &["tasks", "load-balancer"];
 const PROTECTED: &str = "it is protected: its spec has `protect: true`. If it is to go, set that to false, and run again";
 
 /// What has to be done so that what exists becomes what is desired, as far as the intent allows.
-pub fn calculate(desired: &[Desired], live: &[Live], intent: &Intent) -> Plan {
-    Calculation::new(desired, live, intent).run(desired)
+pub fn calculate(estates: &Estates<'_>, live: &[Live], intent: &Intent) -> Plan {
+    Calculation::new(estates, live, intent).run()
 }
 
 /// Things known by their tags alone that have to be read before the plan can say more: those that are not as desired, services
@@ -67,8 +67,10 @@ struct Calculation<'a> {
     live: Vec<&'a Live>,
     /// Ours, by identity.
     ours: BTreeMap<Key, Vec<&'a Live>>,
-    /// Everything that some live thing refers to.
-    used: BTreeSet<String>,
+    /// Those of these that no spec wants, though their infra group or tenant is managed.
+    unwanted: BTreeSet<Key>,
+    /// Everything that some live thing refers to, unless it is its own security group.
+    used: HashSet<&'a str>,
     /// Tenants that live in an infra group and stay.
     tenants: BTreeMap<Scope, BTreeSet<String>>,
     states: BTreeMap<Key, State>,
@@ -81,7 +83,7 @@ struct Calculation<'a> {
     /// Values that have been chosen for things to be made.
     chosen: BTreeSet<(Scope, Kind, String)>,
     /// Everything that should exist.
-    wanted: BTreeMap<Key, &'a Desired>,
+    estates: &'a Estates<'a>,
     /// Live things that are to be another of our things from now on: they have been renamed in the spec.
     renamed: BTreeSet<&'a str>,
     /// A rule, and one whose old route it takes over.
@@ -110,17 +112,17 @@ struct Succession {
 }
 
 impl<'a> Calculation<'a> {
-    fn new(desired: &'a [Desired], live: &'a [Live], intent: &'a Intent) -> Self {
+    fn new(estates: &'a Estates<'a>, live: &'a [Live], intent: &'a Intent) -> Self {
         let mut ours: BTreeMap<Key, Vec<&Live>> = BTreeMap::new();
         let mut tenants: BTreeMap<Scope, BTreeSet<String>> = BTreeMap::new();
-        let mut used = BTreeSet::new();
+        let mut used = HashSet::new();
         let mut misplaced: BTreeMap<Scope, Vec<&Live>> = BTreeMap::new();
         let mut live: Vec<&Live> = live.iter().collect();
         live.sort_by_key(|item| (item.kind, &item.id, &item.place));
         for item in &live {
             // A group's own rules do not make the group used.
-            let own = item.text("group_id").unwrap_or_default().to_string();
-            used.extend(order::ids(&item.fields).into_iter().filter(|id| *id != own));
+            let own = item.text("group_id").unwrap_or_default();
+            used.extend(order::texts(&item.fields).into_iter().filter(|text| *text != own));
             let Some(key) = item.owner() else { continue };
             if intent.is_misplaced(&key, item) {
                 misplaced.entry(key.scope.without_tenant()).or_default().push(item);
@@ -136,6 +138,7 @@ impl<'a> Calculation<'a> {
             intent,
             live,
             ours,
+            unwanted: BTreeSet::new(),
             used,
             tenants,
             states: BTreeMap::new(),
@@ -143,7 +146,7 @@ impl<'a> Calculation<'a> {
             held: BTreeMap::new(),
             misplaced,
             chosen: BTreeSet::new(),
-            wanted: desired.iter().map(|item| (item.key.clone(), item)).collect(),
+            estates,
             renamed: BTreeSet::new(),
             successions: Vec::new(),
             duplicates: Vec::new(),
@@ -152,14 +155,16 @@ impl<'a> Calculation<'a> {
         }
     }
 
-    fn run(mut self, desired: &[Desired]) -> Plan {
+    fn run(mut self) -> Plan {
         // Kinds are listed so that each refers only to those before it, and tenants only to their tier.
-        let mut desired: Vec<&Desired> = desired.iter().collect();
-        desired.sort_by(|a, b| (a.key.scope.is_tenant(), &a.key).cmp(&(b.key.scope.is_tenant(), &b.key)));
-        for item in &desired {
-            match self.intent.of(&item.key.scope) {
-                Some(Treatment::Manage) => self.manage(item),
-                Some(Treatment::Observe) => self.observe(item),
+        for scope in self.estates.scopes() {
+            match self.intent.of(scope) {
+                Some(Treatment::Manage) => {
+                    let things = self.estates.of(scope);
+                    things.iter().for_each(|thing| self.manage(thing));
+                    self.unwanted.extend(self.rest_of(scope, &things));
+                }
+                Some(Treatment::Observe) => self.estates.of(scope).iter().for_each(|thing| self.observe(thing)),
                 Some(Treatment::Remove) | None => {}
             }
         }
@@ -174,13 +179,20 @@ impl<'a> Calculation<'a> {
             change.origin = change.origin.or_else(|| attribution::of_change(change, &living));
         }
         sort(&mut self.plan.changes, &mut self.plan.waits);
-        let ids = self.states.iter().filter_map(|(key, state)| match state {
-            State::Stands(id) => Some((key.clone(), id.clone())),
+        let ids = self.states.into_iter().filter_map(|(key, state)| match state {
+            State::Stands(id) => Some((key, id)),
             State::Unknown => None,
         });
         self.plan.ids = ids.collect();
         self.plan.tenants = self.tenants;
         self.plan
+    }
+
+    /// What there is of ours in an infra group, or of a tenant, besides these.
+    fn rest_of(&self, scope: &Scope, things: &[Desired]) -> Vec<Key> {
+        let first = Key::new(scope, Kind::ALL[0], "");
+        let here = self.ours.range(first..).map(|(key, _)| key).take_while(|key| key.scope == *scope);
+        here.filter(|key| !things.iter().any(|thing| thing.key == **key)).cloned().collect()
     }
 
     fn observe(&mut self, desired: &Desired) {
@@ -228,6 +240,7 @@ impl<'a> Calculation<'a> {
             self.create(resolved);
             return;
         };
+        self.plan.services_from_tags += usize::from(kind == Kind::Service && live.is_summary());
         self.duplicates.extend(candidates.map(|(other, changes)| Duplicate {
             key: desired.key.clone(),
             kept: live,
@@ -305,7 +318,7 @@ impl<'a> Calculation<'a> {
         let here = self.ours.iter().filter(|(key, _)| key.kind == desired.key.kind && key.scope == desired.key.scope);
         // Two downstreams may have swapped their names.
         let is_let_go =
-            |key: &Key, live: &Live| self.wanted.get(key).is_none_or(|own| must_replace(&self.differences(&self.resolved(own), live)));
+            |key: &Key, live: &Live| self.estates.get(key).is_none_or(|own| must_replace(&self.differences(&self.resolved(&own), live)));
         let others = here.filter(|(key, _)| **key != desired.key);
         let same = others
             .flat_map(|(key, live)| live.iter().copied().filter(|live| is_let_go(key, live)).collect::<Vec<_>>())
@@ -471,7 +484,7 @@ impl<'a> Calculation<'a> {
                 continue;
             }
             if listener_rule::in_band(&wanted.priority, &rule.priority) {
-                let has_spec = owner.is_some_and(|key| !self.wanted.contains_key(&key));
+                let has_spec = owner.is_some_and(|key| self.estates.get(&key).is_none());
                 let together = if has_spec { ", or onboard both at once if its spec says another route by now" } else { "" };
                 return Some(format!("{said}. Choose another `route` for one of them{together}"));
             }
@@ -482,7 +495,7 @@ impl<'a> Calculation<'a> {
 
     /// Whether a rule of ours is to match other requests than these from now on.
     fn gives_up(&self, holder: &Key, wanted: &listener_rule::ListenerRule) -> bool {
-        let future = self.wanted.get(holder).filter(|_| self.intent.of(&holder.scope) == Some(Treatment::Manage));
+        let future = self.estates.get(holder).filter(|_| self.intent.of(&holder.scope) == Some(Treatment::Manage));
         let future =
             future.and_then(|future| serde_json::from_value::<listener_rule::ListenerRule>(Value::Object(future.fields.clone())).ok());
         future.is_some_and(|future| !listener_rule::overlap(&wanted.conditions, &future.conditions))
@@ -576,12 +589,12 @@ impl<'a> Calculation<'a> {
     /// How much depends on a thing. For a VPC: tenants, the load balancer, then whatever else is in it.
     fn weight(&self, live: &Live) -> (usize, usize, usize) {
         if live.kind != Kind::Vpc {
-            return (0, 0, usize::from(self.used.contains(&live.id)));
+            return (0, 0, usize::from(self.used.contains(live.id.as_str())));
         }
         let inside: Vec<&&Live> = self.live.iter().filter(|other| other.text("vpc_id") == Some(&live.id)).collect();
         let subnets: BTreeSet<&str> = inside.iter().filter(|other| other.kind == Kind::Subnet).map(|subnet| subnet.id.as_str()).collect();
         let balancers = self.live.iter().filter(|other| other.kind == Kind::LoadBalancer && other.owner().is_some());
-        let balancers = balancers.filter(|balancer| order::ids(&balancer.fields).iter().any(|id| subnets.contains(id.as_str())));
+        let balancers = balancers.filter(|balancer| order::texts(&balancer.fields).iter().any(|id| subnets.contains(id)));
         (inside.iter().filter(|other| other.kind == Kind::TargetGroup).count(), balancers.count(), inside.len())
     }
 
@@ -641,7 +654,7 @@ impl<'a> Calculation<'a> {
     fn carries_tenants(&self, thing: &Live) -> bool {
         let stays = |key: &Key| key.scope.is_tenant() && self.intent.of(&key.scope) != Some(Treatment::Remove);
         let of_tenants = || self.live.iter().filter(|live| live.owner().is_some_and(|key| stays(&key)));
-        let hangs_on = |id: &str| of_tenants().any(|live| order::ids(&live.fields).contains(id));
+        let hangs_on = |id: &str| of_tenants().any(|live| order::texts(&live.fields).contains(&id));
         let listeners = self.live.iter().filter(|live| live.kind == Kind::Listener && live.text("load_balancer_arn") == Some(&thing.id));
         thing.owner().is_some_and(|key| !key.scope.is_tenant())
             && (hangs_on(&thing.id) || listeners.into_iter().any(|listener| hangs_on(&listener.id)))
@@ -649,7 +662,7 @@ impl<'a> Calculation<'a> {
 
     /// Whether something still refers to a thing when this plan has been carried out.
     fn will_be_used(&self, thing: &Live) -> bool {
-        let refers = |fields: &Fields| order::ids(fields).contains(&thing.id);
+        let refers = |fields: &Fields| order::texts(fields).contains(&thing.id.as_str());
         // A group's own rules do not make the group used.
         let users = self.live.iter().filter(|user| user.text("group_id") != Some(&thing.id) && refers(&user.fields));
         users.into_iter().any(|user| {
@@ -677,7 +690,8 @@ impl<'a> Calculation<'a> {
             .iter()
             .filter(|(key, _)| {
                 let treatment = self.intent.of(&key.scope);
-                treatment == Some(Treatment::Remove) || treatment == Some(Treatment::Manage) && !self.wanted.contains_key(key)
+                let is_unwanted = || self.unwanted.contains(key) || !self.estates.has(&key.scope);
+                treatment == Some(Treatment::Remove) || treatment == Some(Treatment::Manage) && is_unwanted()
             })
             .flat_map(|(key, live)| live.iter().map(|live| (key.clone(), *live)))
             .filter(|(_, live)| !self.renamed.contains(live.id.as_str()))
@@ -954,6 +968,10 @@ fn some_of(names: &BTreeSet<String>) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    fn calculate(wanted: &[Desired], live: &[Live], intent: &Intent) -> Plan {
+        super::calculate(&wanted.iter().cloned().collect(), live, intent)
+    }
 
     use super::*;
     use crate::estate::tenant;

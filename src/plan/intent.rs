@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::estates::{Estates, TenantEstate};
 use super::placement::{self, Placed, Placement, Residents, Sight};
 use super::{Change, Intent, Plan, Subject, Treatment, Unread};
 use crate::estate::{self, Facts, Group, infra_group, names, tenant};
@@ -114,9 +115,10 @@ pub struct Inherited {
 
 /// What is meant, as `calculate` takes it, and what was decided on the way.
 #[derive(Debug, Default)]
-pub struct Intended {
-    pub desired: Vec<Desired>,
+pub struct Intended<'a> {
+    pub estates: Estates<'a>,
     pub intent: Intent,
+    /// What tenants have of each infra group.
     pub inherited: BTreeMap<Scope, Inherited>,
     /// Tenants that cannot go ahead, each with the reason.
     pub blocked: Vec<Change>,
@@ -127,54 +129,46 @@ pub struct Intended {
 
 /// Decides what to do about the subjects. `groups` are the infra groups that were read: for a few tenants not all of
 /// their tier's, and not those that are `unread`.
-pub fn intend(
-    subjects: &[Subjects<'_>],
-    groups: &[Group<'_>],
+pub fn intend<'a>(
+    subjects: &[Subjects<'a>],
+    groups: &[Group<'a>],
     unread: &[Unread],
     purpose: Purpose,
     live: &[Live],
-    facts: &Facts,
-) -> Intended {
+    facts: &'a Facts,
+) -> Intended<'a> {
     let mut intended = Intended::default();
     intended.intent.lists_tenants = purpose.manages_tenants();
     intended.intent.removes_tier = purpose.removes_tier();
     intended.intent.deletes_logs = matches!(purpose, Purpose::Destroy { delete_logs: true });
     let residents = Residents::of(live);
     for subject in subjects {
-        let read: Vec<Group<'_>> = groups.iter().copied().filter(|group| group.tier.tier == subject.tier.tier).collect();
+        let read: Vec<Group<'a>> = groups.iter().copied().filter(|group| group.tier.tier == subject.tier.tier).collect();
         intended.intent.named.extend(Group::all_of(subject.tier).map(|group| group.scope()));
         intended.intent.places.extend(Group::all_of(subject.tier).map(|group| (group.scope(), group.place())));
         let meant: BTreeSet<Scope> = subject.groups().map(|group| group.scope()).collect();
         for group in Group::all_of(subject.tier).filter(|group| !meant.contains(&group.scope())) {
             intended.intent.unseen.insert((group.tier.tier.to_string(), group.cell.name.to_string()));
         }
-        let estates = intended.tier(subject, &read, purpose, live, facts);
+        intended.tier(subject, &read, purpose, live, facts);
         if purpose.removes_tier() {
             intended.what_left_the_spec(subject.tier, live);
         }
         if purpose.manages_tenants() {
             let unread = unread.iter().filter(|unread| unread.tier == *subject.tier.tier).map(|unread| unread.cell.as_str());
             let sight = Sight { meant: &meant, unread: unread.collect(), residents: &residents, live };
-            intended.tenants(subject, &estates, purpose, &sight, facts);
+            intended.tenants(subject, purpose, &sight, facts);
         }
         if purpose.prunes() {
             intended.prune(subject, &read, &residents);
         }
-        intended.desired.extend(estates.into_values().flatten());
     }
     intended
 }
 
-impl Intended {
+impl<'a> Intended<'a> {
     /// The infra groups of a tier, and what each should have of it.
-    fn tier(
-        &mut self,
-        subject: &Subjects<'_>,
-        groups: &[Group<'_>],
-        purpose: Purpose,
-        live: &[Live],
-        facts: &Facts,
-    ) -> BTreeMap<Scope, Vec<Desired>> {
+    fn tier(&mut self, subject: &Subjects<'a>, groups: &[Group<'a>], purpose: Purpose, live: &[Live], facts: &Facts) {
         let manages = purpose.manages_tier(subject.given);
         for group in groups {
             let cut_off = closed_ports(*group, live);
@@ -197,8 +191,11 @@ impl Intended {
             self.intent.scopes.insert(group.scope(), treatment);
             self.intent.protected.extend(group.is_protected().then(|| group.scope()));
         }
-        let stay = groups.iter().filter(|group| !group.is_retired());
-        stay.map(|group| (group.scope(), estate::of_infra_group(*group, facts))).collect()
+        for group in groups.iter().filter(|group| !group.is_retired()) {
+            let part = estate::of_infra_group(*group, facts);
+            self.inherited.insert(group.scope(), inherited(*group, &part));
+            self.estates.add_tier_part(group.scope(), part);
+        }
     }
 
     /// A tier goes with the infra groups that have left its spec, in the cells that it still has.
@@ -209,29 +206,24 @@ impl Intended {
         self.intent.scopes.extend(of_tier.map(|scope| (scope, Treatment::Remove)));
     }
 
-    fn tenants(
-        &mut self,
-        subject: &Subjects<'_>,
-        estates: &BTreeMap<Scope, Vec<Desired>>,
-        purpose: Purpose,
-        sight: &Sight<'_>,
-        facts: &Facts,
-    ) {
+    fn tenants(&mut self, subject: &Subjects<'a>, purpose: Purpose, sight: &Sight<'_>, facts: &'a Facts) {
         let Placement { placed, blocked, elsewhere } = placement::place(subject.tier, &subject.tenants, sight, facts);
         self.blocked.extend(blocked);
         self.elsewhere.extend(elsewhere.into_iter().map(|tenant| (subject.tier.tier.to_string(), tenant)));
         let mut missing: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
         for tenant in &placed {
             let group = tenant.group.scope();
-            let tier_part = estates.get(&group).map(Vec::as_slice).unwrap_or_default();
             // Where the tier is managed too, what is missing is made first.
             let missing = match purpose.manages_tier(subject.given) {
                 true => &[],
-                false => missing.entry(group).or_insert_with(|| placement::missing(tier_part, sight.live)).as_slice(),
+                false => {
+                    let find = || placement::missing(&self.estates.of(&group), sight.live);
+                    missing.entry(group.clone()).or_insert_with(find).as_slice()
+                }
             };
             // With the tier in the same plan a new tenant comes after all that it inherits.
-            let awaits = purpose.manages_tier(subject.given) && tenant.is_new;
-            self.tenant(tenant, tier_part, missing, awaits, facts);
+            let awaits_tier = purpose.manages_tier(subject.given) && tenant.is_new;
+            self.tenant(tenant, missing, awaits_tier, facts);
         }
         // A tenant that cannot be placed still has a spec: what it has, wherever it is, is not unclaimed.
         let homes: BTreeSet<&str> = placed.iter().map(|placed| placed.tenant.tenant.as_str()).collect();
@@ -241,8 +233,8 @@ impl Intended {
         }
     }
 
-    /// One tenant in its infra group, of whose tier's part this is `missing`, or which `awaits` all of it.
-    fn tenant(&mut self, tenant: &Placed<'_>, tier_part: &[Desired], missing: &[String], awaits: bool, facts: &Facts) {
+    /// One tenant in its infra group, of whose tier's part this is `missing`, or which awaits all of it.
+    fn tenant(&mut self, tenant: &Placed<'a>, missing: &[String], awaits_tier: bool, facts: &'a Facts) {
         let scope = tenant.scope();
         self.intent.named.insert(scope.clone());
         self.intent.protected.extend(tenant.tenant.protect.then(|| scope.clone()));
@@ -259,19 +251,8 @@ impl Intended {
             self.warnings.push(format!("{scope} goes ahead, though its infra group is not whole: {}", missing.join("; ")));
         }
         self.intent.scopes.insert(scope.clone(), Treatment::Manage);
-        self.inherited.insert(scope, inherited(tenant.group, tier_part));
-        let mut things = estate::of_tenant(tenant.group, tenant.tenant, facts);
-        if awaits {
-            // All else of a tenant comes after one of these.
-            let is_first = |thing: &&mut Desired| matches!(thing.key.kind, Kind::Cluster | Kind::TargetGroup | Kind::TaskDefinition);
-            for thing in things.iter_mut().filter(is_first) {
-                thing.after.extend(tier_part.iter().map(|inherited| inherited.key.clone()));
-            }
-        }
-        if !tenant.is_new {
-            already_living(&mut things, &tenant.scope());
-        }
-        self.desired.extend(things);
+        let Placed { group, tenant, is_new } = *tenant;
+        self.estates.add_tenant(scope, TenantEstate { group, tenant, facts, is_new, awaits_tier });
     }
 
     /// Tenants without a spec go.
@@ -281,21 +262,6 @@ impl Intended {
             let scope = group.scope();
             let gone = residents.in_group(&scope).filter(|tenant| !specified.contains(tenant) && !subject.spared.contains(tenant));
             self.intent.scopes.extend(gone.map(|tenant| (scope.with_tenant(tenant), Treatment::Remove)));
-        }
-    }
-}
-
-/// A tenant that lives here has its place; and its rule leads elsewhere only when the revision that answers there could
-/// be registered.
-fn already_living(things: &mut [Desired], scope: &Scope) {
-    let (rule, revision) = (tenant::listener_rule(scope), tenant::task_definition(scope));
-    let has_revision = things.iter().any(|thing| thing.key == revision);
-    for thing in things {
-        if thing.key == rule {
-            thing.fields.remove("places");
-            thing.after.extend(has_revision.then(|| revision.clone()));
-        } else if thing.key == revision {
-            thing.after.remove(&rule);
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod attribution;
 pub mod calculate;
 pub mod compare;
+mod estates;
 pub mod intent;
 pub mod order;
 pub mod placement;
@@ -21,6 +22,7 @@ use crate::words::count;
 pub use attribution::Origin;
 pub use calculate::calculate;
 pub use compare::FieldChange;
+pub use estates::Estates;
 pub use waves::Rollout;
 
 /// What may be done to the things of a scope.

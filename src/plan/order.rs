@@ -42,8 +42,8 @@ pub fn arrange(changes: &mut [Change], waits: &mut [Wait]) {
             after[index].extend(desired.needs().iter().filter_map(|key| by_key.get(key)).filter(|needed| **needed != index));
         }
         let Some(live) = &change.live else { continue };
-        for id in ids(&live.fields) {
-            if let Some(referred) = leaving.get(&id).filter(|referred| **referred != index) {
+        for text in texts(&live.fields) {
+            if let Some(referred) = leaving.get(text).filter(|referred| **referred != index) {
                 delete_after[*referred].insert(index);
             }
         }
@@ -195,18 +195,16 @@ fn tenants_in_reverse(changes: &[Change], delete_after: &mut [BTreeSet<usize>]) 
 }
 
 /// Every text in the fields: ids and ARNs among them.
-pub fn ids(fields: &Fields) -> BTreeSet<String> {
-    fn walk(value: &Value, found: &mut BTreeSet<String>) {
+pub fn texts(fields: &Fields) -> Vec<&str> {
+    fn walk<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
-            Value::String(text) => {
-                found.insert(text.clone());
-            }
+            Value::String(text) => found.push(text),
             Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
             Value::Object(items) => items.values().for_each(|item| walk(item, found)),
             _ => {}
         }
     }
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     fields.values().for_each(|value| walk(value, &mut found));
     found
 }

@@ -251,7 +251,7 @@ fn predecessors(plan: &Plan, index: usize) -> impl Iterator<Item = usize> {
     };
     let lets_go = move |other: &&usize| {
         let other = &plan.changes[**other];
-        other.action != Action::Update || other.live.as_ref().is_some_and(|live| order::ids(&live.fields).contains(old))
+        other.action != Action::Update || other.live.as_ref().is_some_and(|live| order::texts(&live.fields).contains(&old))
     };
     change.after.iter().filter(makes).chain(change.delete_after.iter().filter(lets_go)).copied()
 }

@@ -10,7 +10,7 @@ use crate::apply::{Node, Outcome, Undone, Verb};
 use crate::aws::CallCount;
 use crate::plan::{Action, Change, FieldChange, Origin, Plan, Subject, Unclaimed, Wait, compare};
 use crate::resources::Kind;
-use crate::resources::model::{Condition, Desired, Key, Live, Place, Scope, Tags};
+use crate::resources::model::{Condition, Desired, Id, Key, Live, Place, Scope, Tags};
 
 pub(crate) fn group() -> Scope {
     Scope::infra_group("high-tps", "cell-1", "ig-1")
@@ -25,7 +25,7 @@ pub(crate) fn place() -> Place {
 }
 
 pub(crate) fn reference(scope: &Scope, kind: Kind, name: &str) -> Value {
-    json!({ "$ref": Key::new(scope, kind, name) })
+    json!(Id::Of(Key::new(scope, kind, name)))
 }
 
 fn object(value: Value) -> Map<String, Value> {

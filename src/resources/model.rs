@@ -124,6 +124,20 @@ impl Key {
         }
         Some(Self { scope, kind, name: tags.get(TAG_RESOURCE)?.clone() })
     }
+
+    /// As a field refers to it: `<scope>:<kind>:<name>`. Names in scopes have neither slash nor colon.
+    fn to_reference(&self) -> String {
+        format!("{}:{}:{}", self.scope, self.kind, self.name)
+    }
+
+    fn from_reference(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ':');
+        let (mut scope, kind, name) = (parts.next()?.split('/'), parts.next()?, parts.next()?);
+        let mut next = || scope.next().map(String::from);
+        let scope = Scope { tier: next()?, cell: next()?, infra_group: next()?, tenant: next() };
+        let kind = Kind::ALL.iter().copied().find(|known| known.name() == kind)?;
+        Some(Self { scope, kind, name: name.into() })
+    }
 }
 
 impl fmt::Display for Key {
@@ -160,7 +174,7 @@ impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Known(id) => serializer.serialize_str(id),
-            Self::Of(key) => BTreeMap::from([(REFERENCE, key)]).serialize(serializer),
+            Self::Of(key) => BTreeMap::from([(REFERENCE, key.to_reference())]).serialize(serializer),
         }
     }
 }
@@ -175,9 +189,13 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
+fn referred(value: &Value) -> Option<&str> {
+    value.as_object()?.get(REFERENCE)?.as_str()
+}
+
 /// The key that a field refers to, if it is a reference.
 pub fn reference(value: &Value) -> Option<Key> {
-    value.as_object()?.get(REFERENCE).and_then(|key| Key::deserialize(key).ok())
+    Key::from_reference(referred(value)?)
 }
 
 /// A field with several values that are all as desired: a live one among them is kept, a new one takes a free one.
@@ -192,7 +210,7 @@ pub fn choices(value: &Value) -> Option<&Vec<Value>> {
 
 /// The name, within its scope, of the thing that a value refers to.
 pub fn referred_name(value: &Value) -> Option<&str> {
-    value.as_object()?.get(REFERENCE)?.get("name")?.as_str()
+    referred(value)?.splitn(3, ':').nth(2)
 }
 
 /// Whether a value refers to anything, however deep.

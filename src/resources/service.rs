@@ -22,8 +22,6 @@ use super::task_definition::{self, family_and_revision};
 use super::{Depth, Kind, Reading, Resource, Stage, Writes, idempotency, tagged_services, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
-/// Clusters asked for their service at the same time: DescribeServices takes one cluster per call.
-const CONCURRENT: usize = 16;
 /// DescribeScalableTargets takes and returns at most this many.
 /// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalableTargets.html>
 const SCALABLE_TARGETS: usize = 50;
@@ -134,7 +132,7 @@ impl Resource for Services {
         let asked: Vec<_> =
             clusters.iter().zip(told).map(|((cluster, tenant), told)| run_by(reading, cluster, tenant, told, active.clone())).collect();
         let (found, autoscaled) =
-            try_join!(stream::iter(asked).buffered(CONCURRENT).try_collect::<Vec<_>>(), autoscaled(reading, &untold))?;
+            try_join!(stream::iter(asked).buffered(reading.aws.at_once()).try_collect::<Vec<_>>(), autoscaled(reading, &untold))?;
         let (services, definitions): (Vec<Option<Live>>, Vec<Option<Live>>) = found.into_iter().unzip();
         let services = services.into_iter().flatten().map(|service| without_owned_count(service, &autoscaled));
         Ok(services.chain(definitions.into_iter().flatten()).collect())
@@ -329,7 +327,7 @@ async fn run_by(
 async fn autoscaled(reading: &Reading<'_>, clusters: &[&(&Live, String)]) -> Result<BTreeSet<String>, AwsError> {
     let ids: Vec<String> = clusters.iter().map(|(cluster, tenant)| format!("service/{}/{tenant}", name_of(&cluster.id))).collect();
     let asked: Vec<_> = ids.chunks(SCALABLE_TARGETS).map(|ids| scalable_targets(reading.aws, reading.place, ids)).collect();
-    let found: Vec<BTreeSet<String>> = stream::iter(asked).buffered(CONCURRENT).try_collect().await?;
+    let found: Vec<BTreeSet<String>> = stream::iter(asked).buffered(reading.aws.at_once()).try_collect().await?;
     Ok(found.into_iter().flatten().collect())
 }
 
@@ -343,7 +341,7 @@ async fn active_families(reading: &Reading<'_>, clusters: &[(&Live, String)]) ->
         }
     }
     let asked: Vec<_> = families.values().map(|families| task_definition::active_families(reading.aws, families)).collect();
-    let active: Vec<BTreeSet<String>> = stream::iter(asked).buffered(CONCURRENT).try_collect().await?;
+    let active: Vec<BTreeSet<String>> = stream::iter(asked).buffered(reading.aws.at_once()).try_collect().await?;
     Ok(active.into_iter().flatten().collect())
 }
 

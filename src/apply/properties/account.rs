@@ -254,7 +254,7 @@ impl Account {
         }
         // Targets have their target group's id.
         if live.kind != Kind::Targets {
-            let user = self.things.iter().find(|thing| thing.id != live.id && order::ids(&thing.fields).contains(&live.id));
+            let user = self.things.iter().find(|thing| thing.id != live.id && order::texts(&thing.fields).contains(&live.id.as_str()));
             assert!(user.is_none(), "{} {} is deleted while {:?} uses it", live.kind, live.id, user.map(|user| &user.id));
         }
         if live.kind == Kind::TargetGroup {

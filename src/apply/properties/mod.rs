@@ -13,7 +13,7 @@ use proptest::test_runner::RngSeed;
 use crate::estate::{Facts, Group};
 use crate::plan::intent::{self, Leaver, Purpose};
 use crate::plan::saved::SavedPlan;
-use crate::plan::{self, Action, Plan};
+use crate::plan::{self, Action, Estates, Plan};
 use crate::resources::model::{Live, Place, Scope};
 use crate::resources::{Depth, Kind};
 use crate::spec::Specs;
@@ -244,8 +244,9 @@ fn planned(specs: &Specs, purpose: Purpose, live: &[Live]) -> Plan {
         subjects.iter_mut().for_each(|subject| subject.given = false);
     }
     let groups: Vec<Group<'_>> = subjects.iter().flat_map(|subject| Group::all_of(subject.tier)).collect();
-    let intended = intent::intend(&subjects, &groups, &[], purpose, live, &facts());
-    let mut plan = plan::calculate(&intended.desired, live, &intended.intent);
+    let facts = facts();
+    let intended = intent::intend(&subjects, &groups, &[], purpose, live, &facts);
+    let mut plan = plan::calculate(&intended.estates, live, &intended.intent);
     plan.add(intended.blocked, intended.warnings);
     plan
 }
@@ -255,7 +256,7 @@ fn offboarding(specs: &Specs, leavers: &[&str], live: &[Live]) -> Plan {
     let leavers: Vec<Leaver> =
         leavers.iter().map(|tenant| Leaver { tier: None, tenant: tenant.to_string(), is_protected: false }).collect();
     let (intent, _) = intent::offboard(&groups, &leavers, live).expect("one tier");
-    plan::calculate(&[], live, &intent)
+    plan::calculate(&Estates::default(), live, &intent)
 }
 
 /// What is left to do, in words.

@@ -15,9 +15,9 @@ use crate::live;
 use crate::plan::intent::{self, Intended, Leaver, Purpose, Subjects};
 use crate::plan::placement::Residents;
 use crate::plan::saved::{Resumed, SavedPlan};
-use crate::plan::{self, Change, Intent, Plan, PlannedCell, Treatment, placement};
+use crate::plan::{self, Change, Estates, Intent, Plan, PlannedCell, Treatment, placement};
 use crate::report::plan_text::PlanNotes;
-use crate::resources::model::{Key, Live, Place, Scope};
+use crate::resources::model::{Live, Place, Scope};
 use crate::resources::{Kind, foreign};
 use crate::spec;
 use crate::spec::model::{Placement, TierSpec};
@@ -146,7 +146,7 @@ pub(super) async fn plan_with_moved(
     }
 
     let mut intended = targets.intend(context, subjects, &live, &facts);
-    let mut plan = plan::calculate(&intended.desired, &live, &intended.intent);
+    let mut plan = plan::calculate(&intended.estates, &live, &intended.intent);
     let mut asked = BTreeSet::new();
     loop {
         let unread = plan::calculate::unread(&plan, &live, &asked);
@@ -166,9 +166,9 @@ pub(super) async fn plan_with_moved(
         if is_lost {
             intended = targets.intend(context, subjects, &live, &facts);
         }
-        plan = plan::calculate(&intended.desired, &live, &intended.intent);
+        plan = plan::calculate(&intended.estates, &live, &intended.intent);
     }
-    let Intended { desired, intent, inherited, blocked, elsewhere, mut warnings } = intended;
+    let Intended { intent, inherited, blocked, elsewhere, mut warnings, .. } = intended;
     warnings.extend(unseen);
     warnings.extend(closed_paths(&targets, &intent, &sessions, &facts, &live).await?);
     plan.add(blocked, warnings);
@@ -176,9 +176,6 @@ pub(super) async fn plan_with_moved(
     plan.unread = targets.unread;
     plan.elsewhere = elsewhere;
     plan.depth = purpose.depth();
-    let compared: BTreeSet<&Key> = desired.iter().map(|item| &item.key).filter(|key| key.kind == Kind::Service).collect();
-    let told = live.iter().filter(|item| item.kind == Kind::Service && item.is_summary());
-    plan.services_from_tags = told.filter(|item| item.owner().is_some_and(|key| compared.contains(&key))).count();
     Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts, requests, saved: None })
 }
 
@@ -244,7 +241,7 @@ pub(super) async fn plan_offboarding(
     }
     let (intent, blocked) = intent::offboard(&groups, leavers, &live)
         .map_err(|several| Failure::usage(several.to_string(), "say which one is meant with `--tier`"))?;
-    let mut plan = plan::calculate(&[], &live, &intent);
+    let mut plan = plan::calculate(&Estates::default(), &live, &intent);
     plan.cells = groups.iter().copied().map(planned_cell).collect();
     plan.unread = unread;
     plan.add(blocked, Vec::new());

@@ -40,8 +40,9 @@ impl Sessions {
         for group in groups {
             wanted.entry((group.place(), credentials(*group, access))).or_default().insert(cell_of(*group));
         }
+        let of = wanted.len();
         let opened = join_all(wanted.keys().map(|(place, credentials)| async move {
-            live::within(longest, place, Session::open(place, credentials, access, calls)).await
+            live::within(longest, place, Session::open(place, credentials, access, calls, of)).await
         }))
         .await;
         let (mut sessions, mut lost) = (Self::default(), Lost::new());

@@ -88,7 +88,7 @@ impl<'a> Targets<'a> {
     }
 
     /// What the command means to do, as far as it could be read.
-    pub(super) fn intend(&self, context: &Context, subjects: &[Subjects<'_>], live: &[Live], facts: &Facts) -> Intended {
+    pub(super) fn intend(&self, context: &Context, subjects: &[Subjects<'a>], live: &[Live], facts: &'a Facts) -> Intended<'a> {
         let mut intended = intent::intend(subjects, &self.groups, &self.unread, self.purpose, live, facts);
         if !self.narrow {
             let others = spec::tiers_in(&context.current_folder).into_iter();
