@@ -329,10 +329,11 @@ async fn add_tags(shared: &Shared, node: &Node, writer: &Writer, live: &Live, ta
 
 /// The thing with every reference in the place of its id: all that it needs has been made by now.
 fn resolved(shared: &Shared, desired: &Desired, known: BTreeSet<String>) -> Result<Wanted, Ended> {
-    let fields = {
+    let mut fields = desired.fields.clone();
+    {
         let ids = shared.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        compare::resolve(&desired.fields, &|key: &Key| ids.get(key).cloned())
-    };
+        compare::resolve(&mut fields, &|key: &Key| ids.get(key).cloned());
+    }
     let mut unknown = BTreeSet::new();
     fields.values().for_each(|value| crate::resources::model::references(value, &mut unknown));
     if let Some(key) = unknown.first() {

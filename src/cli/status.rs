@@ -48,8 +48,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
 
 /// What lives, by where it is looked for.
 struct Found<'a> {
-    live: &'a [Live],
-    residents: Residents,
+    residents: Residents<'a>,
     by_scope: BTreeMap<(Scope, Kind), &'a Live>,
 }
 
@@ -59,7 +58,7 @@ impl<'a> Found<'a> {
         for (key, item) in live.iter().filter_map(|item| Some((item.owner()?, item))) {
             by_scope.entry((key.scope, item.kind)).or_insert(item);
         }
-        Self { live, residents: Residents::of(live), by_scope }
+        Self { residents: Residents::of(live), by_scope }
     }
 
     fn at(&self, scope: &Scope, kind: Kind) -> Option<&'a Live> {
@@ -85,8 +84,8 @@ fn tier_status(tier: &TierSpec, found: &Found<'_>, unread: &[Unread], facts: &Fa
 
 fn group_status(group: Group<'_>, found: &Found<'_>, facts: &Facts) -> InfraGroupStatus {
     let scope = group.scope();
-    let places = placement::places(group, &found.residents, found.live);
-    let missing = placement::missing(&estate::of_infra_group(group, facts), found.live);
+    let places = placement::places(group, &found.residents);
+    let missing = placement::missing(group, &estate::of_infra_group(group, facts), &found.residents);
     let tenants = found.residents.in_group(&scope);
     InfraGroupStatus {
         name: scope.infra_group.clone(),

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::aws::{AwsError, Class, Reader};
 use crate::estate::{Facts, ForeignListener, names};
-use crate::resources::model::{Condition, Key, Live, Place, Scope};
+use crate::resources::model::{Condition, Fields, Key, Live, Place, Scope};
 use crate::resources::{Depth, Kind, ReadScope, Reading, Stage, elb_tags, foreign, listener_rule, prefix_lists, service, task_definition};
 pub use floor::floor;
 
@@ -68,10 +68,9 @@ pub async fn within<T>(longest: Duration, place: &Place, part: impl Future<Outpu
 fn joined(places: Vec<(&Request, Vec<Live>)>, requests: &[Request]) -> Vec<Live> {
     // Where one place is read with several credentials, each tier is whole in the answer of its own.
     let is_anothers = |request: &Request, live: &Live| {
-        let asks = |other: &Request| {
-            other.reader.place() == request.reader.place() && live.owner().is_some_and(|key| other.scope.wants(&key.scope))
-        };
-        !live.owner().is_some_and(|key| request.scope.wants(&key.scope)) && requests.iter().any(asks)
+        let others: Vec<&Request> = requests.iter().filter(|other| other.reader.place() == request.reader.place()).collect();
+        let asks = |scope: &Scope| others.iter().any(|other| other.scope.wants(scope));
+        others.len() > 1 && live.owner().is_some_and(|key| !request.scope.wants(&key.scope) && asks(&key.scope))
     };
     let pairs = places.into_iter().flat_map(|(request, found)| found.into_iter().map(move |live| (request, live)));
     let mut live: Vec<Live> = pairs.filter(|(request, live)| !is_anothers(request, live)).map(|(_, live)| live).collect();
@@ -116,18 +115,31 @@ async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
     let mut found = read_stages(reader, scope).await?;
     let left_behind = listener_rule::left_behind(&Reading { aws: reader, place: reader.place(), scope, found: &found }).await?;
     found.extend(left_behind);
-    found.retain(|live| live.owner().is_none_or(|key| scope.shows(&key.scope)) || holds_name(live, scope));
+    if scope.is_narrow() {
+        found.retain(|live| live.owner().is_none_or(|key| scope.shows(&key.scope)) || holds_name(live, scope));
+    }
     Ok(found)
 }
 
 async fn read_stages(reader: &Reader, scope: &ReadScope) -> Result<Vec<Live>, AwsError> {
     let found = read_stage(reader, scope, Stage::First, &[]).await?;
-    // One request for each tenant, in a bucket of their own: the stages do not wait for them.
-    let clusters: Vec<Live> = found.iter().filter(|live| live.kind == Kind::Cluster).cloned().collect();
-    let beside = read_stage(reader, scope, Stage::Beside, &clusters);
-    let (mut found, beside) = try_join!(read_further(reader, scope, found), beside)?;
+    // One request for each tenant, in a bucket of their own, and one for each load balancer: the stages do not wait for them.
+    let asked_singly = |live: &&Live| matches!(live.kind, Kind::Cluster | Kind::LoadBalancer);
+    let singly: Vec<Live> = found.iter().filter(asked_singly).cloned().collect();
+    let beside = read_stage(reader, scope, Stage::Beside, &singly);
+    let details = read_details(Reading { aws: reader, place: reader.place(), scope, found: &singly });
+    let (mut found, beside, details) = try_join!(read_further(reader, scope, found), beside, details)?;
+    for live in &mut found {
+        live.fields.extend(details.get(&live.id).cloned().unwrap_or_default());
+    }
     found.extend(beside);
     Ok(found)
+}
+
+async fn read_details(reading: Reading<'_>) -> Result<BTreeMap<String, Fields>, AwsError> {
+    let kinds = Kind::ALL.iter().filter(|kind| !reading.scope.without.contains(kind));
+    let read: Vec<Vec<(String, Fields)>> = try_join_all(kinds.map(|kind| kind.resource().details(&reading))).await?;
+    Ok(read.into_iter().flatten().collect())
 }
 
 async fn read_further(reader: &Reader, scope: &ReadScope, mut found: Vec<Live>) -> Result<Vec<Live>, AwsError> {

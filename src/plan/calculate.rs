@@ -161,8 +161,8 @@ impl<'a> Calculation<'a> {
             match self.intent.of(scope) {
                 Some(Treatment::Manage) => {
                     let things = self.estates.of(scope);
-                    things.iter().for_each(|thing| self.manage(thing));
                     self.unwanted.extend(self.rest_of(scope, &things));
+                    things.into_owned().into_iter().for_each(|thing| self.manage(thing));
                 }
                 Some(Treatment::Observe) => self.estates.of(scope).iter().for_each(|thing| self.observe(thing)),
                 Some(Treatment::Remove) | None => {}
@@ -209,26 +209,26 @@ impl<'a> Calculation<'a> {
     }
 
     /// The desired thing with every reference that is known in the place of its key.
-    fn resolved(&self, desired: &Desired) -> Desired {
+    fn resolved(&self, mut desired: Desired) -> Desired {
         let id_of = |key: &Key| match self.states.get(key) {
             Some(State::Stands(id)) => Some(id.clone()),
             _ => None,
         };
-        let fields = compare::resolve(&desired.fields, &id_of);
-        let mut tags = desired.tags.clone();
-        tags.extend(desired.key.kind.resource().derived_tags(&fields));
-        Desired { fields, tags, ..desired.clone() }
+        compare::resolve(&mut desired.fields, &id_of);
+        desired.tags.extend(desired.key.kind.resource().derived_tags(&desired.fields));
+        desired
     }
 
-    fn manage(&mut self, desired: &Desired) {
-        let kind = desired.key.kind;
+    fn manage(&mut self, desired: Desired) {
+        let key = desired.key.clone();
+        let kind = key.kind;
         let resolved = self.resolved(desired);
-        let mut standing = self.standing(&desired.key);
-        if standing.iter().all(|live| must_replace(&self.differences(&resolved, live))) {
-            standing.extend(self.under_another_name(&resolved));
-        }
         let mut candidates: Vec<(&Live, Vec<FieldChange>)> =
-            standing.into_iter().map(|live| (live, self.differences(&resolved, live))).collect();
+            self.standing(&key).into_iter().map(|live| (live, self.differences(&resolved, live))).collect();
+        if candidates.iter().all(|(_, changes)| must_replace(changes)) {
+            let renamed = self.under_another_name(&resolved);
+            candidates.extend(renamed.map(|live| (live, self.differences(&resolved, live))));
+        }
         // Of two with one identity the one that can stay as it is, then the one that more depends on, then the first by id.
         candidates.sort_by_cached_key(|(live, changes)| {
             let (tenants, balancers, uses) = self.weight(live);
@@ -242,21 +242,21 @@ impl<'a> Calculation<'a> {
         };
         self.plan.services_from_tags += usize::from(kind == Kind::Service && live.is_summary());
         self.duplicates.extend(candidates.map(|(other, changes)| Duplicate {
-            key: desired.key.clone(),
+            key: key.clone(),
             kept: live,
             other,
             is_outdated: must_replace(&changes),
         }));
         if fields.is_empty() {
             self.plan.unchanged += 1;
-            self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
+            self.states.insert(key.clone(), State::Stands(live.id.clone()));
             if live.condition != Condition::Ready {
                 self.plan.waits.push(Wait { desired: resolved, live: live.clone(), after: Vec::new() });
             }
             return;
         }
         if let Some(reason) = self.unmet(&resolved) {
-            self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
+            self.states.insert(key.clone(), State::Stands(live.id.clone()));
             self.push(Action::Blocked, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
             return;
         }
@@ -265,12 +265,12 @@ impl<'a> Calculation<'a> {
         let is_another = kind == Kind::Role && fields.iter().any(|field| field.path == "role_name");
         let refusal = match is_another {
             true => Some(ANOTHER_PLACE.to_string()),
-            false if replaced => self.guard(&desired.key, live, "replaced"),
+            false if replaced => self.guard(&key, live, "replaced"),
             false => None,
         };
         if let Some(reason) = refusal {
-            self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
-            self.held.entry(desired.key.scope.clone()).or_insert_with(|| format!("{kind} {} cannot be replaced", desired.key.name));
+            self.states.insert(key.clone(), State::Stands(live.id.clone()));
+            self.held.entry(key.scope.clone()).or_insert_with(|| format!("{kind} {} cannot be replaced", key.name));
             let reason = format!("{}: {reason}", replacement_reason(&fields));
             self.push(Action::Blocked, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
             return;
@@ -278,15 +278,15 @@ impl<'a> Calculation<'a> {
         if replaced {
             let resolved = self.with_choices(resolved);
             if let Some(reason) = self.name_held(&resolved) {
-                self.states.insert(desired.key.clone(), State::Stands(live.id.clone()));
+                self.states.insert(key.clone(), State::Stands(live.id.clone()));
                 self.push(Action::Blocked, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, Some(reason));
                 return;
             }
-            self.states.insert(desired.key.clone(), State::Unknown);
+            self.states.insert(key.clone(), State::Unknown);
             let reason = replacement_reason(&fields);
             if kind == Kind::TargetGroup {
                 // ECS registers tasks only in a target group that a rule leads to, so that the rule moves first.
-                let scope = &desired.key.scope;
+                let scope = &key.scope;
                 self.plan.warnings.push(format!(
                     "{scope}: its rule moves to a new target group, and its requests get 503 until the first new task is healthy; if \
                      the roll-out fails, until the cause is mended and it is onboarded again"
@@ -301,11 +301,11 @@ impl<'a> Calculation<'a> {
         }
         // The change alone does not make it work.
         if let Some(reason) = live.condition.reason().filter(|_| matches!(live.condition, Condition::Blocked(_) | Condition::Failed(_))) {
-            self.plan.warnings.push(format!("{}: {kind} {} is not ready: {reason}", desired.key.scope, desired.key.name));
+            self.plan.warnings.push(format!("{}: {kind} {} is not ready: {reason}", key.scope, key.name));
         }
         // A changed task definition is another revision, with another ARN.
         let state = if kind == Kind::TaskDefinition { State::Unknown } else { State::Stands(live.id.clone()) };
-        self.states.insert(desired.key.clone(), state);
+        self.states.insert(key.clone(), state);
         self.push(Action::Update, &resolved.key, Some(resolved.clone()), Some(live.clone()), fields, None);
     }
 
@@ -317,8 +317,9 @@ impl<'a> Calculation<'a> {
         }
         let here = self.ours.iter().filter(|(key, _)| key.kind == desired.key.kind && key.scope == desired.key.scope);
         // Two downstreams may have swapped their names.
-        let is_let_go =
-            |key: &Key, live: &Live| self.estates.get(key).is_none_or(|own| must_replace(&self.differences(&self.resolved(&own), live)));
+        let is_let_go = |key: &Key, live: &Live| {
+            self.estates.get(key).is_none_or(|own| must_replace(&self.differences(&self.resolved(own.into_owned()), live)))
+        };
         let others = here.filter(|(key, _)| **key != desired.key);
         let same = others
             .flat_map(|(key, live)| live.iter().copied().filter(|live| is_let_go(key, live)).collect::<Vec<_>>())

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::attribution::Origin;
 use crate::resources::Resource;
 use crate::resources::listener_rule;
-use crate::resources::model::{Desired, Field, Fields, Live, TAG_PREFIX, Tags, choices, reference};
+use crate::resources::model::{Desired, Field, Fields, Key, Live, TAG_PREFIX, Tags, choices, reference};
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -159,18 +159,21 @@ pub(super) fn sorted(items: &[Value]) -> Vec<Value> {
     items
 }
 
-/// A copy of fields in which every reference that `id_of` knows is replaced by the id.
-pub fn resolve(fields: &Fields, id_of: &dyn Fn(&crate::resources::model::Key) -> Option<String>) -> Fields {
-    fields.iter().map(|(name, value)| (name.clone(), resolve_value(value, id_of))).collect()
+/// Puts the id in the place of every reference that `id_of` knows.
+pub fn resolve(fields: &mut Fields, id_of: &dyn Fn(&Key) -> Option<String>) {
+    fields.values_mut().for_each(|value| resolve_value(value, id_of));
 }
 
-fn resolve_value(value: &Value, id_of: &dyn Fn(&crate::resources::model::Key) -> Option<String>) -> Value {
+fn resolve_value(value: &mut Value, id_of: &dyn Fn(&Key) -> Option<String>) {
     if let Some(key) = reference(value) {
-        return id_of(&key).map_or_else(|| value.clone(), Value::String);
+        if let Some(id) = id_of(&key) {
+            *value = Value::String(id);
+        }
+        return;
     }
     match value {
-        Value::Array(items) => Value::Array(items.iter().map(|item| resolve_value(item, id_of)).collect()),
-        Value::Object(items) => Value::Object(items.iter().map(|(key, item)| (key.clone(), resolve_value(item, id_of))).collect()),
-        other => other.clone(),
+        Value::Array(items) => items.iter_mut().for_each(|item| resolve_value(item, id_of)),
+        Value::Object(items) => items.values_mut().for_each(|item| resolve_value(item, id_of)),
+        _ => {}
     }
 }

@@ -150,13 +150,13 @@ pub fn intend<'a>(
         for group in Group::all_of(subject.tier).filter(|group| !meant.contains(&group.scope())) {
             intended.intent.unseen.insert((group.tier.tier.to_string(), group.cell.name.to_string()));
         }
-        intended.tier(subject, &read, purpose, live, facts);
+        intended.tier(subject, &read, purpose, &residents, facts);
         if purpose.removes_tier() {
             intended.what_left_the_spec(subject.tier, live);
         }
         if purpose.manages_tenants() {
             let unread = unread.iter().filter(|unread| unread.tier == *subject.tier.tier).map(|unread| unread.cell.as_str());
-            let sight = Sight { meant: &meant, unread: unread.collect(), residents: &residents, live };
+            let sight = Sight { meant: &meant, unread: unread.collect(), residents: &residents };
             intended.tenants(subject, purpose, &sight, facts);
         }
         if purpose.prunes() {
@@ -168,10 +168,10 @@ pub fn intend<'a>(
 
 impl<'a> Intended<'a> {
     /// The infra groups of a tier, and what each should have of it.
-    fn tier(&mut self, subject: &Subjects<'a>, groups: &[Group<'a>], purpose: Purpose, live: &[Live], facts: &Facts) {
+    fn tier(&mut self, subject: &Subjects<'a>, groups: &[Group<'a>], purpose: Purpose, residents: &Residents<'_>, facts: &Facts) {
         let manages = purpose.manages_tier(subject.given);
         for group in groups {
-            let cut_off = closed_ports(*group, live);
+            let cut_off = closed_ports(*group, residents);
             let treatment = match manages {
                 false => Treatment::Observe,
                 true if purpose.removes_tier() || group.is_retired() => Treatment::Remove,
@@ -217,7 +217,7 @@ impl<'a> Intended<'a> {
             let missing = match purpose.manages_tier(subject.given) {
                 true => &[],
                 false => {
-                    let find = || placement::missing(&self.estates.of(&group), sight.live);
+                    let find = || placement::missing(tenant.group, &self.estates.of(&group), sight.residents);
                     missing.entry(group.clone()).or_insert_with(find).as_slice()
                 }
             };
@@ -256,7 +256,7 @@ impl<'a> Intended<'a> {
     }
 
     /// Tenants without a spec go.
-    fn prune(&mut self, subject: &Subjects<'_>, groups: &[Group<'_>], residents: &Residents) {
+    fn prune(&mut self, subject: &Subjects<'_>, groups: &[Group<'_>], residents: &Residents<'_>) {
         let specified: BTreeSet<&str> = subject.tenants.iter().map(|tenant| tenant.tenant.as_str()).collect();
         for group in groups {
             let scope = group.scope();
@@ -267,10 +267,10 @@ impl<'a> Intended<'a> {
 }
 
 /// Tenants of an infra group that answer on a port that the tier does not open, as `acme on 8080`.
-fn closed_ports(group: Group<'_>, live: &[Live]) -> Vec<String> {
+fn closed_ports(group: Group<'_>, residents: &Residents<'_>) -> Vec<String> {
     let [from, to] = *group.tier.tenants.ports;
     let scope = group.scope();
-    let here = live.iter().filter(|item| item.kind == Kind::TargetGroup && item.is_in(&scope));
+    let here = residents.things(&scope, Kind::TargetGroup);
     here.filter_map(|item| {
         let port = item.fields.get("port")?.as_u64()?;
         (port < from.into() || port > to.into()).then(|| format!("{} on {port}", item.tags.get(TAG_TENANT).map_or("", String::as_str)))

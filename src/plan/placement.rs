@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Change, Subject};
 use crate::estate::{Facts, Group, infra_group};
-use crate::resources::model::{Condition, Id, Key, Live, Scope, TAG_TENANT};
+use crate::resources::model::{Condition, Desired, Id, Key, Live, Scope, TAG_TENANT, TAG_TIER};
 use crate::resources::{Kind, cluster, listener_rule};
 use crate::spec::model::{self, TenantSpec, TierSpec};
 
@@ -36,33 +36,49 @@ impl Places {
 
 /// Which tenants have something where, gathered once from all that lives.
 #[derive(Debug, Default)]
-pub struct Residents {
-    by_group: BTreeMap<Scope, BTreeSet<String>>,
-    by_tenant: BTreeMap<(String, String), BTreeSet<Scope>>,
+pub struct Residents<'a> {
+    by_group: BTreeMap<Scope, BTreeSet<&'a str>>,
+    /// By tier and name.
+    by_tenant: BTreeMap<&'a str, BTreeMap<&'a str, BTreeSet<Scope>>>,
+    /// All that is ours, by infra group.
+    things: BTreeMap<Scope, Vec<&'a Live>>,
+    /// Everybody's rules, by listener.
+    rules: BTreeMap<&'a str, Vec<&'a Live>>,
 }
 
-impl Residents {
-    pub fn of(live: &[Live]) -> Self {
+impl<'a> Residents<'a> {
+    pub fn of(live: &'a [Live]) -> Self {
         let mut residents = Self::default();
-        let stays = live.iter().filter(|item| !matches!(item.condition, Condition::Leaving(_)));
-        for scope in stays.filter_map(Live::owner).map(|key| key.scope) {
-            let Some(tenant) = &scope.tenant else { continue };
+        for item in live {
+            if item.kind == Kind::ListenerRule
+                && let Some(listener) = item.text("listener_arn")
+            {
+                residents.rules.entry(listener).or_default().push(item);
+            }
+            let Some(Key { scope, .. }) = item.owner() else { continue };
             let group = scope.without_tenant();
-            if residents.by_group.entry(group.clone()).or_default().insert(tenant.clone()) {
-                residents.by_tenant.entry((scope.tier, tenant.clone())).or_default().insert(group);
+            residents.things.entry(group.clone()).or_default().push(item);
+            let (Some(tier), Some(tenant)) = (item.tags.get(TAG_TIER), item.tags.get(TAG_TENANT)) else { continue };
+            if !matches!(item.condition, Condition::Leaving(_)) && residents.by_group.entry(group.clone()).or_default().insert(tenant) {
+                residents.by_tenant.entry(tier).or_default().entry(tenant).or_default().insert(group);
             }
         }
         residents
     }
 
+    /// What is ours of a kind in an infra group.
+    pub fn things(&self, group: &Scope, kind: Kind) -> impl Iterator<Item = &'a Live> {
+        self.things.get(group).into_iter().flatten().copied().filter(move |item| item.kind == kind)
+    }
+
     /// Tenants that have something in an infra group.
     pub fn in_group(&self, group: &Scope) -> impl Iterator<Item = &str> {
-        self.by_group.get(group).into_iter().flatten().map(String::as_str)
+        self.by_group.get(group).into_iter().flatten().copied()
     }
 
     /// Infra groups in which a tenant has something, those that have left the tier's spec too.
     pub fn homes(&self, tier: &str, tenant: &str) -> impl Iterator<Item = &Scope> {
-        self.by_tenant.get(&(tier.to_string(), tenant.to_string())).into_iter().flatten()
+        self.by_tenant.get(tier).and_then(|tenants| tenants.get(tenant)).into_iter().flatten()
     }
 
     pub fn lives_in(&self, group: &Scope, tenant: &str) -> bool {
@@ -71,24 +87,20 @@ impl Residents {
 }
 
 /// Counts the places of an infra group; `None` for what is not made yet counts as empty.
-pub fn places(group: Group<'_>, residents: &Residents, live: &[Live]) -> Places {
+pub fn places(group: Group<'_>, residents: &Residents<'_>) -> Places {
     let scope = group.scope();
     let max = *group.tier.tenants.max_per_infra_group as usize;
-    let listeners = listener_arns(group, live);
-    let rules: Vec<&Live> = live
-        .iter()
-        .filter(|item| item.kind == Kind::ListenerRule && item.text("listener_arn").is_some_and(|arn| listeners.contains(arn)))
-        .collect();
+    let listeners = listener_arns(group, residents);
+    let rules: Vec<&Live> = listeners.iter().filter_map(|arn| residents.rules.get(arn.as_str())).flatten().copied().collect();
     // Where the tags of rules were not read, each counts as a tenant of this infra group, until it is told whose it is.
     let may_be_here = |whose: &Value| *whose == Value::Bool(true) || whose.as_str() == Some(scope.to_string().as_str());
     let unread = rules.iter().filter(|rule| rule.fields.get(listener_rule::WHOSE).is_some_and(may_be_here)).count();
     let used = residents.in_group(&scope).count() + unread;
     let forwarded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.text("target_group_arn")).collect();
-    let (told, read): (Vec<&Live>, Vec<&Live>) =
-        live.iter().filter(|item| item.kind == Kind::Service && item.is_in(&scope)).partition(|item| item.is_summary());
+    let (told, read): (Vec<&Live>, Vec<&Live>) = residents.things(&scope, Kind::Service).partition(|item| item.is_summary());
     // How many tasks a service is to have that was not looked at is not known, but how many run in its cluster.
     let told: BTreeSet<Option<&String>> = told.into_iter().map(|item| item.tags.get(TAG_TENANT)).collect();
-    let clusters = live.iter().filter(|item| item.kind == Kind::Cluster && item.is_in(&scope) && told.contains(&item.tags.get(TAG_TENANT)));
+    let clusters = residents.things(&scope, Kind::Cluster).filter(|item| told.contains(&item.tags.get(TAG_TENANT)));
     let desired = read.into_iter().filter_map(|item| item.fields.get("desired_count")?.as_u64());
     let running = clusters.filter_map(|item| item.fields.get(cluster::RUNNING_TASKS)?.as_u64());
     let targets = desired.chain(running).sum::<u64>() as usize;
@@ -119,13 +131,10 @@ pub fn places(group: Group<'_>, residents: &Residents, live: &[Live]) -> Places 
     Places { used, free, limit }
 }
 
-fn listener_arns(group: Group<'_>, live: &[Live]) -> BTreeSet<String> {
+fn listener_arns(group: Group<'_>, residents: &Residents<'_>) -> BTreeSet<String> {
     match infra_group::main_listener(group) {
         Id::Known(arn) => BTreeSet::from([arn]),
-        Id::Of(key) => {
-            let listeners = live.iter().filter(|item| item.kind == Kind::Listener);
-            listeners.filter(|item| item.is_in(&key.scope)).map(|item| item.id.clone()).collect()
-        }
+        Id::Of(key) => residents.things(&key.scope, Kind::Listener).map(|item| item.id.clone()).collect(),
     }
 }
 
@@ -144,8 +153,7 @@ pub struct Sight<'a> {
     pub meant: &'a BTreeSet<Scope>,
     /// Cells of these that could not be read.
     pub unread: BTreeSet<&'a str>,
-    pub residents: &'a Residents,
-    pub live: &'a [Live],
+    pub residents: &'a Residents<'a>,
 }
 
 impl Sight<'_> {
@@ -170,9 +178,9 @@ impl Placed<'_> {
 
 /// Places the tenants of one tier, in their order; new ones take places from those after them.
 pub fn place<'a>(tier: &'a TierSpec, tenants: &[&'a TenantSpec], sight: &Sight<'_>, facts: &Facts) -> Placement<'a> {
-    let Sight { residents, live, .. } = *sight;
+    let residents = sight.residents;
     let groups: Vec<Group<'a>> = Group::all_of(tier).collect();
-    let mut free: BTreeMap<Scope, Places> = groups.iter().map(|group| (group.scope(), places(*group, residents, live))).collect();
+    let mut free: BTreeMap<Scope, Places> = groups.iter().map(|group| (group.scope(), places(*group, residents))).collect();
     let mut result = Placement::default();
     // Those that live somewhere or say where they want to live come before those that take what is left.
     let (pinned, floating): (Vec<&&TenantSpec>, Vec<_>) =
@@ -238,7 +246,7 @@ fn placed_at(placement: &model::Placement, group: &Group<'_>) -> bool {
 }
 
 /// In the order of the spec.
-fn homes<'a>(groups: &[Group<'a>], tenant: &TenantSpec, residents: &Residents) -> Vec<Group<'a>> {
+fn homes<'a>(groups: &[Group<'a>], tenant: &TenantSpec, residents: &Residents<'_>) -> Vec<Group<'a>> {
     let homes: Vec<&Scope> = residents.homes(&tenant.tier, &tenant.tenant).collect();
     let is_home = |group: &Group<'a>| homes.iter().any(|home| group.is_at(home));
     if homes.is_empty() { Vec::new() } else { groups.iter().copied().filter(is_home).collect() }
@@ -250,7 +258,7 @@ type Refused<'a> = Option<(Group<'a>, String)>;
 fn find<'a>(
     groups: &[Group<'a>],
     tenant: &'a TenantSpec,
-    residents: &Residents,
+    residents: &Residents<'_>,
     facts: &Facts,
     free: &mut BTreeMap<Scope, Places>,
 ) -> Result<Placed<'a>, Refused<'a>> {
@@ -306,7 +314,7 @@ fn find<'a>(
 }
 
 /// An infra group of the tenant's tier that has no spec any more, and in which it lives.
-fn lost_home<'r>(groups: &[Group<'_>], tenant: &TenantSpec, residents: &'r Residents) -> Option<&'r Scope> {
+fn lost_home<'r>(groups: &[Group<'_>], tenant: &TenantSpec, residents: &'r Residents<'_>) -> Option<&'r Scope> {
     residents.homes(&tenant.tier, &tenant.tenant).find(|home| !groups.iter().any(|group| group.is_at(home)))
 }
 
@@ -349,12 +357,13 @@ fn holds_addresses(group: Group<'_>, tenant: &TenantSpec, facts: &Facts) -> bool
 }
 
 /// What a tenant needs of its tier and does not find, as words for the user; empty when all is there and works.
-pub fn missing(wanted: &[crate::resources::model::Desired], live: &[Live]) -> Vec<String> {
+pub fn missing(group: Group<'_>, wanted: &[Desired], residents: &Residents<'_>) -> Vec<String> {
     const NEEDED: &[Kind] =
         &[Kind::Vpc, Kind::Subnet, Kind::SecurityGroup, Kind::VpcEndpoint, Kind::Role, Kind::LogGroup, Kind::LoadBalancer, Kind::Listener];
     let stays = |item: &&Live| NEEDED.contains(&item.kind) && !matches!(item.condition, Condition::Leaving(_));
     let mut owned: BTreeMap<Key, &Live> = BTreeMap::new();
-    for (key, item) in live.iter().filter(stays).filter_map(|item| Some((item.owner()?, item))) {
+    let things = residents.things.get(&group.scope()).into_iter().flatten().copied();
+    for (key, item) in things.filter(stays).filter_map(|item| Some((item.owner()?, item))) {
         // Of two with one identity the one that works.
         if item.condition == Condition::Ready || !owned.contains_key(&key) {
             owned.insert(key, item);
@@ -422,7 +431,7 @@ cells:
         let placement = {
             let groups = Group::all_of(&specs.tiers[0].spec).map(|group| group.scope()).collect();
             let residents = Residents::of(live);
-            let sight = Sight { meant: &groups, unread: BTreeSet::new(), residents: &residents, live };
+            let sight = Sight { meant: &groups, unread: BTreeSet::new(), residents: &residents };
             place(&specs.tiers[0].spec, &tenants, &sight, &Facts::default())
         };
         let placed = placement.placed.iter().map(|placed| {
@@ -509,7 +518,7 @@ cells:
             Live::new(Kind::ListenerRule, &place, format!("arn:rule{index}"), Tags::new(), &fields)
         };
         let live: Vec<Live> = std::iter::once(listener).chain((0..99).map(rule)).collect();
-        let places = places(group, &Residents::of(&live), &live);
+        let places = places(group, &Residents::of(&live));
         assert_eq!((places.used, places.free), (0, 1));
         assert!(places.limit.contains("99 of 100 rules"), "{}", places.limit);
     }

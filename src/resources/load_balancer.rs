@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::model::{Changed, Condition, Field, Id, Key, Live, Tags, Wanted};
+use super::model::{Changed, Condition, Field, Fields, Id, Key, Live, Tags, Wanted};
 use super::{Kind, Reading, Resource, Writes, elb_tags, tags};
 use crate::aws::{AwsError, Class, Doing, Reader, Writer};
 
@@ -68,29 +69,39 @@ impl Resource for LoadBalancers {
         let arns: Vec<String> = listed.iter().filter_map(|one| one.load_balancer_arn()).map(Into::into).collect();
         let mut tags_by_arn = if scope.is_narrow() { BTreeMap::new() } else { elb_tags::read(aws, &arns).await? };
 
+        let live = |load_balancer: &types::LoadBalancer, tags: Tags| {
+            let arn = load_balancer.load_balancer_arn().unwrap_or_default();
+            let shape = normal(load_balancer);
+            let mut live = Live::new(Kind::LoadBalancer, reading.place, arn, tags, &shape)
+                .named(&shape.load_balancer_name)
+                .in_condition(condition_of(load_balancer));
+            live.fields.insert(DNS_NAME.into(), load_balancer.dns_name().into());
+            live
+        };
         let mut found = Vec::new();
         for load_balancer in listed {
             let tags = tags_by_arn.remove(load_balancer.load_balancer_arn().unwrap_or_default());
             // Without tags it has gone since it was listed, unless they were not asked for.
             let Some(tags) = tags.or(scope.is_narrow().then(Tags::new)) else { continue };
-            let owner = Key::from_tags(Kind::LoadBalancer, &tags);
-            let is_ours = owner.as_ref().is_some_and(|key| scope.wants(&key.scope));
-            if owner.is_some_and(|key| scope.shows(&key.scope))
+            if Key::from_tags(Kind::LoadBalancer, &tags).is_some_and(|key| scope.shows(&key.scope))
                 || scope.wants_name(Kind::LoadBalancer, load_balancer.load_balancer_name().unwrap_or_default())
             {
-                found.push((load_balancer, tags, is_ours && !scope.is_narrow()));
+                found.push(live(&load_balancer, tags));
             }
         }
-        stream::iter(found)
-            .map(|(load_balancer, tags, with_attributes)| async move {
-                let arn = load_balancer.load_balancer_arn().unwrap_or_default();
-                let attributes = if with_attributes { attributes(aws, arn).await? } else { BTreeMap::new() };
-                let shape = normal(&load_balancer, attributes);
-                let mut live = Live::new(Kind::LoadBalancer, reading.place, arn, tags, &shape)
-                    .named(&shape.load_balancer_name)
-                    .in_condition(condition_of(&load_balancer));
-                live.fields.insert(DNS_NAME.into(), load_balancer.dns_name().into());
-                Ok(live)
+        Ok(found)
+    }
+
+    /// Attributes, which only a full read compares.
+    async fn details(&self, reading: &Reading<'_>) -> Result<Vec<(String, Fields)>, AwsError> {
+        let ours: Vec<String> = match reading.scope.is_narrow() {
+            true => Vec::new(),
+            false => reading.ours(Kind::LoadBalancer).map(|live| live.id.clone()).collect(),
+        };
+        stream::iter(ours)
+            .map(|arn| async move {
+                let attributes = attributes(reading.aws, &arn).await?;
+                Ok((arn, Fields::from_iter([("attributes".to_string(), json!(attributes))])))
             })
             .buffered(elb_tags::AT_ONCE)
             .try_collect()
@@ -171,14 +182,15 @@ impl Resource for LoadBalancers {
     }
 }
 
-fn normal(load_balancer: &types::LoadBalancer, attributes: BTreeMap<String, String>) -> LoadBalancer {
+/// Its attributes come from a request of their own.
+fn normal(load_balancer: &types::LoadBalancer) -> LoadBalancer {
     let known = |id: &str| Id::Known(id.to_string());
     LoadBalancer {
         load_balancer_name: load_balancer.load_balancer_name().unwrap_or_default().into(),
         scheme: load_balancer.scheme().map(|scheme| scheme.as_str()).unwrap_or_default().into(),
         subnet_ids: load_balancer.availability_zones().iter().filter_map(|zone| zone.subnet_id()).map(known).collect(),
         security_group_ids: load_balancer.security_groups().iter().map(|id| known(id)).collect(),
-        attributes,
+        attributes: BTreeMap::new(),
     }
 }
 
@@ -252,7 +264,7 @@ mod tests {
             security_group_ids: vec![known("sg-1")],
             attributes: BTreeMap::new(),
         };
-        assert_eq!(normal(&in_state(LoadBalancerStateEnum::Active), BTreeMap::new()), expected);
+        assert_eq!(normal(&in_state(LoadBalancerStateEnum::Active)), expected);
     }
 
     #[test]

@@ -304,6 +304,11 @@ pub trait Resource: Send + Sync {
     /// All that the scope asks for, in as few calls as the API allows, ours and those who hold our names.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError>;
 
+    /// Fields of what is found and ours that take a request for each thing, and that no other kind waits for: by id.
+    async fn details(&self, _reading: &Reading<'_>) -> Result<Vec<(String, Fields)>, AwsError> {
+        Ok(Vec::new())
+    }
+
     /// Makes it, tagged, and returns its id or ARN.
     async fn create(&self, aws: &Writer, wanted: &Wanted) -> Result<String, AwsError>;
 

@@ -313,13 +313,13 @@ async fn run_by(
     told: Option<Live>,
     active: impl Future<Output = Result<Arc<BTreeSet<String>>, AwsError>>,
 ) -> Result<(Option<Live>, Option<Live>), AwsError> {
+    // A request takes kilobytes: none of those that wait for their turn.
     let service = match told {
-        // What AWS says of a service takes more room than what is kept of it.
-        None => find(reading.aws, &cluster.id, tenant).await?.map(|service| live(reading.place, &service)),
+        None => Box::pin(find(reading.aws, &cluster.id, tenant)).await?.map(|service| live(reading.place, &service)),
         told => told,
     };
     let active = active.await?;
-    let definition = running_definition(reading, cluster, service.as_ref(), &active).await?;
+    let definition = Box::pin(running_definition(reading, cluster, service.as_ref(), &active)).await?;
     Ok((service, definition))
 }
 

@@ -123,7 +123,8 @@ impl Account {
 
     /// The fields as AWS gets them, with every reference in the place of its id.
     fn resolved(&self, desired: &Desired, ids: &BTreeMap<Key, String>) -> Desired {
-        let fields = compare::resolve(&desired.fields, &|key| ids.get(key).cloned());
+        let mut fields = desired.fields.clone();
+        compare::resolve(&mut fields, &|key| ids.get(key).cloned());
         let mut unknown = BTreeSet::new();
         fields.values().for_each(|value| references(value, &mut unknown));
         assert!(unknown.is_empty(), "{} is made before {unknown:?}", desired.key);

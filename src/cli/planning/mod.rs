@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
 use super::Context;
 use super::changed_since::Changes;
@@ -26,7 +26,7 @@ use crate::words::count;
 mod sessions;
 mod targets;
 
-use sessions::Sessions;
+use sessions::{Cell, Sessions};
 use targets::{Elsewhere, Targets, port, requests, take_name, take_tenant_names};
 
 /// What a run knows when its plan is made.
@@ -119,11 +119,13 @@ pub(super) async fn plan_with_moved(
     let mut targets = Targets::of(subjects, purpose);
     let (sessions, lost) = Sessions::open_each(&targets.groups, access, &context.calls, context.read_timeout).await;
     lost.into_iter().for_each(|(cells, error)| targets.lose(&cells, error));
-    let (facts, lost) = live::look_up(&targets.lookups(&sessions), context.read_timeout).await;
-    lost.into_iter().for_each(|(cells, error)| targets.lose(&cells, error));
-    let requests = targets.requests(&sessions, &facts);
-    let (mut live, lost) = live::read_each(&requests, context.read_timeout).await;
-    lost.into_iter().for_each(|(cells, error)| targets.lose(&cells, error));
+    let (lookups, requests) = (targets.lookups(&sessions), targets.requests(&sessions));
+    let looked_up = live::look_up(&lookups, context.read_timeout);
+    let ((facts, unknown), (mut live, lost)) = join(looked_up, live::read_each(&requests, context.read_timeout)).await;
+    for (cells, error) in unknown.into_iter().chain(lost) {
+        leave_out(&mut live, &cells);
+        targets.lose(&cells, error);
+    }
     if let Some(error) = targets.nothing_read() {
         return Err(error.into());
     }
@@ -136,8 +138,11 @@ pub(super) async fn plan_with_moved(
     let (homes, unseen) = look_elsewhere(context, &targets, &live).await;
     live.extend(homes);
     live.extend(read_groups(context, moved).await?);
-    let residents = Residents::of(&live);
-    if targets.narrow && targets.groups.iter().any(|group| placement::places(*group, &residents, &live).free < targets.candidates.len()) {
+    let may_be_full = |live: &[Live]| {
+        let residents = Residents::of(live);
+        targets.groups.iter().any(|group| placement::places(*group, &residents).free < targets.candidates.len())
+    };
+    if targets.narrow && may_be_full(&live) {
         // It is, or may become, full: then it matters which of the other rules are tenants'.
         live::tell_tenants_rules(&sessions.by_place, &mut live).await?;
     }
@@ -157,7 +162,7 @@ pub(super) async fn plan_with_moved(
         let lost = live::read_whole(&requests, &unread, &mut live, context.read_timeout).await;
         let is_lost = !lost.is_empty();
         for (cells, error) in lost {
-            live.retain(|item| item.owner().is_none_or(|key| !cells.contains(&(key.scope.tier, key.scope.cell))));
+            leave_out(&mut live, &cells);
             targets.lose(&cells, error);
         }
         if let Some(error) = targets.nothing_read() {
@@ -177,6 +182,11 @@ pub(super) async fn plan_with_moved(
     plan.elsewhere = elsewhere;
     plan.depth = purpose.depth();
     Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts, requests, saved: None })
+}
+
+/// What is in cells that could not be read whole.
+fn leave_out(live: &mut Vec<Live>, cells: &BTreeSet<Cell>) {
+    live.retain(|item| item.owner().is_none_or(|key| !cells.contains(&(key.scope.tier, key.scope.cell))));
 }
 
 fn planned_cell(group: Group<'_>) -> PlannedCell {

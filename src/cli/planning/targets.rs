@@ -166,7 +166,7 @@ impl<'a> Targets<'a> {
         lookups.into_values().collect()
     }
 
-    pub(super) fn requests(&self, sessions: &Sessions, facts: &Facts) -> Vec<live::Request> {
+    pub(super) fn requests(&self, sessions: &Sessions) -> Vec<live::Request> {
         let mut everywhere: BTreeSet<Scope> = BTreeSet::new();
         for (home, tenant) in self.candidates.iter().filter(|_| self.narrow) {
             // A tenant that lives in another infra group of its cell must not be made a second time.
@@ -204,7 +204,8 @@ impl<'a> Targets<'a> {
             if self.narrow {
                 scope.without.extend([Kind::RouteTable, Kind::InternetGateway]);
             }
-            for item in estate::of_infra_group(group, facts) {
+            // Their names do not depend on what is looked up meanwhile.
+            for item in estate::of_infra_group(group, &Facts::default()) {
                 take_name(scope, &item);
             }
             for tenant in self.candidates_at(&group.scope()) {
