@@ -209,18 +209,31 @@ fn tell_group(rule: &mut Live) {
 }
 
 /// Reads whose the rules are whose tags were left out: from now on each counts in the infra group of its tenant only, and
-/// one that is no tenant's in none.
-pub async fn tell_tenants_rules(readers: &BTreeMap<Place, Reader>, live: &mut [Live]) -> Result<(), AwsError> {
-    for (place, reader) in readers {
-        let unread = |item: &&Live| item.fields.get(listener_rule::WHOSE) == Some(&true.into()) && item.place == *place;
+/// one that is no tenant's in none. One place that fails, or takes longer than this, does not hold the others.
+pub async fn tell_tenants_rules(requests: &[Request], live: &mut [Live], longest: Duration) -> Lost {
+    let readers: BTreeMap<&Place, &Reader> = requests.iter().map(|request| (request.reader.place(), &request.reader)).collect();
+    let reads = readers.iter().map(|(place, reader)| {
+        let unread = |item: &&Live| item.fields.get(listener_rule::WHOSE) == Some(&true.into()) && item.place == **place;
         let arns: Vec<String> = live.iter().filter(unread).map(|item| item.id.clone()).collect();
-        let mut tags = elb_tags::read(reader, &arns).await?;
-        for item in live.iter_mut().filter(|item| arns.contains(&item.id)) {
-            item.tags = tags.remove(&item.id).unwrap_or_default();
-            tell_group(item);
+        within(longest, place, async move { Ok((elb_tags::read(reader, &arns).await?, arns)) })
+    });
+    let read = join_all(reads.collect::<Vec<_>>()).await;
+    let mut lost = Lost::new();
+    for (place, read) in readers.into_keys().zip(read) {
+        match read {
+            Ok((mut tags, arns)) => {
+                for item in live.iter_mut().filter(|item| arns.contains(&item.id)) {
+                    item.tags = tags.remove(&item.id).unwrap_or_default();
+                    tell_group(item);
+                }
+            }
+            Err(error) => {
+                let here = requests.iter().filter(|request| request.reader.place() == place);
+                lost.push((here.flat_map(|request| request.cells.iter().cloned()).collect(), error));
+            }
         }
     }
-    Ok(())
+    lost
 }
 
 /// Reads what is known by its tags alone, and is wanted whole, in its place: of a service also what it runs. One place that fails,
@@ -280,23 +293,36 @@ async fn read_whole_in(request: &Request, wanted: &BTreeSet<(Key, String)>, live
     Ok(Whole { of, found })
 }
 
-/// Requests for target health under way at once: one for each tenant.
-const HEALTH_AT_ONCE: usize = 16;
-
-/// Looks at the targets of every service, so that its condition says whether requests reach it.
-pub async fn read_health(readers: &BTreeMap<Place, Reader>, live: &mut [Live]) -> Result<(), AwsError> {
-    let services = live.iter_mut().filter(|item| item.kind == Kind::Service && item.condition == Condition::Ready);
-    let reads = services.filter_map(|service| {
-        let reader = readers.get(&service.place)?;
-        Some(async move {
-            let health = service::health(reader, service).await?;
-            if !health.ready {
-                service.condition = Condition::Pending(health.text);
-            }
-            Ok::<_, AwsError>(())
-        })
+/// Looks at the targets of every service, so that its condition says whether requests reach it. One place that fails, or takes
+/// longer than this, does not hold the others.
+pub async fn read_health(requests: &[Request], live: &mut [Live], longest: Duration) -> Lost {
+    let looks = requests.iter().map(|request| {
+        let is_asked = |item: &&Live| {
+            let is_running = item.kind == Kind::Service && item.condition == Condition::Ready;
+            let cell = || item.owner().map(|key| (key.scope.tier, key.scope.cell));
+            is_running && item.place == *request.reader.place() && cell().is_some_and(|cell| request.cells.contains(&cell))
+        };
+        let looks = live.iter().filter(is_asked).map(|service| async move {
+            let health = service::health(&request.reader, service).await?;
+            Ok::<_, AwsError>((service.id.clone(), (!health.ready).then_some(health.text)))
+        });
+        let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(request.reader.at_once());
+        within(longest, request.reader.place(), looks.try_collect::<Vec<_>>())
     });
-    stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(HEALTH_AT_ONCE).try_collect().await
+    let looked = join_all(looks.collect::<Vec<_>>()).await;
+    let (mut reasons, mut lost) = (BTreeMap::new(), Lost::new());
+    for (request, looked) in requests.iter().zip(looked) {
+        match looked {
+            Ok(looked) => reasons.extend(looked),
+            Err(error) => lost.push((request.cells.clone(), error)),
+        }
+    }
+    for service in live.iter_mut().filter(|item| item.kind == Kind::Service) {
+        if let Some(reason) = reasons.remove(&service.id).flatten() {
+            service.condition = Condition::Pending(reason);
+        }
+    }
+    lost
 }
 
 /// What has to be looked up in a place before its estate is known.

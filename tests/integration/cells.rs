@@ -19,6 +19,15 @@ fn refuse_reads(account: &str) {
     );
 }
 
+/// Refuses each request of an action, or just the one of this number.
+fn refuse(account: &str, action: &str, number: u32) {
+    let mut fault = json!({"effect": "error-before", "action": action, "times": 0, "code": "AccessDenied", "status": 403});
+    if number > 0 {
+        fault["nth_call"] = json!(number);
+    }
+    faults(account, &json!([fault]));
+}
+
 fn without_run(run: &Run) -> Value {
     let mut value = run.json();
     value.as_object_mut().unwrap().remove("run");
@@ -81,6 +90,45 @@ fn a_cell_that_cannot_be_read_holds_no_other_and_is_never_no_changes() {
     );
     project.run(&["offboard", "--yes", "acme", "globex"]).ended(1).says("cell-2");
     assert_eq!((all(&standing(&first), "clusters").len(), all(&standing(&second), "clusters").len()), (1, 1));
+}
+
+#[test]
+fn a_cell_whose_targets_cannot_be_looked_at_holds_no_other() {
+    let project = Project::new();
+    let (_, second) = two_cells(&project);
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    placed_tenant(&project, "acme", "cell-1", "ig-1");
+    placed_tenant(&project, "globex", "cell-2", "ig-1");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    refuse(&second, "DescribeTargetHealth", 0);
+    let status = project.run(&["status", "--format", "json"]).ended(1);
+    let cells = status.json()["tiers"][0]["cells"].clone();
+    assert_eq!(cells[0]["infra_groups"][0]["tenants"][0]["ready"], json!(true), "{cells:#}");
+    assert!(cells[1]["unread"].as_str().unwrap().contains("DescribeTargetHealth"), "{cells:#}");
+    assert_eq!(cells[1]["infra_groups"], json!([]));
+}
+
+#[test]
+fn a_cell_whose_rules_cannot_be_told_holds_no_other() {
+    let project = Project::new();
+    let (first, second) = (bed().account(), bed().account());
+    [&first, &second].map(|account| quick(account));
+    let cells =
+        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
+    tier(&project, "test", &cells, "tenants: {max_per_infra_group: 2}");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    placed_tenant(&project, "acme", "cell-1", "ig-1");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    std::fs::remove_file(project.path().join("tenants/test/acme.yaml")).unwrap();
+    // More come than places are free, so that it matters whose rules are there. The first of these requests is for other tags.
+    placed_tenant(&project, "globex", "cell-2", "ig-1");
+    refuse(&first, "DescribeTags", 2);
+    tenant(&project, "initech");
+    let plan = project.run(&["onboard", "--yes", "--format", "json", "tenants"]).ended(1);
+    let blocked = plan.json()["blocked"].clone();
+    assert_eq!((&blocked[0]["name"], blocked.as_array().unwrap().len()), (&json!("initech"), 1), "{blocked:#}");
+    assert!(plan.json()["unread"][0]["reason"].as_str().unwrap().contains("DescribeTags"));
+    assert_eq!(all(&standing(&second), "services").len(), 1, "the one that is placed elsewhere goes ahead");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::changed_since::Changes;
 use super::failure::Failure;
 use crate::aws::{Access, AwsError};
 use crate::estate::{self, Facts, Group, infra_group};
-use crate::live;
+use crate::live::{self, Lost};
 use crate::plan::intent::{self, Intended, Leaver, Purpose, Subjects};
 use crate::plan::placement::Residents;
 use crate::plan::saved::{Resumed, SavedPlan};
@@ -26,7 +26,7 @@ use crate::words::count;
 mod sessions;
 mod targets;
 
-use sessions::{Cell, Sessions};
+use sessions::Sessions;
 use targets::{Elsewhere, Targets, port, requests, take_name, take_tenant_names};
 
 /// What a run knows when its plan is made.
@@ -122,13 +122,7 @@ pub(super) async fn plan_with_moved(
     let (lookups, requests) = (targets.lookups(&sessions), targets.requests(&sessions));
     let looked_up = live::look_up(&lookups, context.read_timeout);
     let ((facts, unknown), (mut live, lost)) = join(looked_up, live::read_each(&requests, context.read_timeout)).await;
-    for (cells, error) in unknown.into_iter().chain(lost) {
-        leave_out(&mut live, &cells);
-        targets.lose(&cells, error);
-    }
-    if let Some(error) = targets.nothing_read() {
-        return Err(error.into());
-    }
+    leave_out(&mut targets, &mut live, unknown.into_iter().chain(lost).collect())?;
     if purpose.removes_tier()
         && let Some(unread) = targets.unread.first()
     {
@@ -144,10 +138,12 @@ pub(super) async fn plan_with_moved(
     };
     if targets.narrow && may_be_full(&live) {
         // It is, or may become, full: then it matters which of the other rules are tenants'.
-        live::tell_tenants_rules(&sessions.by_place, &mut live).await?;
+        let lost = live::tell_tenants_rules(&requests, &mut live, context.read_timeout).await;
+        leave_out(&mut targets, &mut live, lost)?;
     }
     if purpose == Purpose::Status {
-        live::read_health(&sessions.by_place, &mut live).await?;
+        let lost = live::read_health(&requests, &mut live, context.read_timeout).await;
+        leave_out(&mut targets, &mut live, lost)?;
     }
 
     let mut intended = targets.intend(context, subjects, &live, &facts);
@@ -161,13 +157,7 @@ pub(super) async fn plan_with_moved(
         asked.extend(unread.iter().cloned());
         let lost = live::read_whole(&requests, &unread, &mut live, context.read_timeout).await;
         let is_lost = !lost.is_empty();
-        for (cells, error) in lost {
-            leave_out(&mut live, &cells);
-            targets.lose(&cells, error);
-        }
-        if let Some(error) = targets.nothing_read() {
-            return Err(error.into());
-        }
+        leave_out(&mut targets, &mut live, lost)?;
         if is_lost {
             intended = targets.intend(context, subjects, &live, &facts);
         }
@@ -175,7 +165,7 @@ pub(super) async fn plan_with_moved(
     }
     let Intended { intent, inherited, blocked, elsewhere, mut warnings, .. } = intended;
     warnings.extend(unseen);
-    warnings.extend(closed_paths(&targets, &intent, &sessions, &facts, &live).await?);
+    warnings.extend(closed_paths(context, &targets, &intent, &sessions, &facts, &live).await);
     plan.add(blocked, warnings);
     plan.cells = targets.groups.iter().copied().map(planned_cell).collect();
     plan.unread = targets.unread;
@@ -184,9 +174,13 @@ pub(super) async fn plan_with_moved(
     Ok(Planned { plan, notes: PlanNotes { inherited }, sessions, live, facts, requests, saved: None })
 }
 
-/// What is in cells that could not be read whole.
-fn leave_out(live: &mut Vec<Live>, cells: &BTreeSet<Cell>) {
-    live.retain(|item| item.owner().is_none_or(|key| !cells.contains(&(key.scope.tier, key.scope.cell))));
+/// Leaves out cells that could not be read whole, and what is known of them. It fails where nothing is left.
+fn leave_out(targets: &mut Targets<'_>, live: &mut Vec<Live>, lost: Lost) -> Result<(), AwsError> {
+    for (cells, error) in lost {
+        live.retain(|item| item.owner().is_none_or(|key| !cells.contains(&(key.scope.tier, key.scope.cell))));
+        targets.lose(&cells, error);
+    }
+    targets.nothing_read().map_or(Ok(()), Err)
 }
 
 fn planned_cell(group: Group<'_>) -> PlannedCell {
@@ -196,22 +190,29 @@ fn planned_cell(group: Group<'_>) -> PlannedCell {
 
 /// Security groups of other teams' load balancers that let nothing through to the tasks: reported, never edited.
 async fn closed_paths(
+    context: &Context,
     targets: &Targets<'_>,
     intent: &Intent,
     sessions: &Sessions,
     facts: &Facts,
     live: &[Live],
-) -> Result<Vec<String>, AwsError> {
-    let mut warnings = Vec::new();
-    for group in targets.groups.iter().filter(|group| intent.of(&group.scope()) == Some(Treatment::Manage)) {
+) -> Vec<String> {
+    let managed = targets.groups.iter().filter(|group| intent.of(&group.scope()) == Some(Treatment::Manage));
+    let foreign = managed.filter_map(|group| {
         let listener = group.listener().and_then(|arn| facts.listeners.get(arn));
-        let Some((listener, reader)) = listener.zip(sessions.reader(*group)) else { continue };
-        let tasks = infra_group::tasks_group(&group.scope());
+        listener.zip(sessions.reader(*group)).map(|(listener, reader)| (group, listener, reader))
+    });
+    let looks = foreign.map(|(group, listener, reader)| async move {
+        let (scope, place) = (group.scope(), group.place());
+        let tasks = infra_group::tasks_group(&scope);
         let tasks = live.iter().find(|item| item.owner().as_ref() == Some(&tasks)).map(|item| item.id.as_str());
-        let closed = foreign::closed_paths(&reader, listener, tasks, *group.tier.tenants.ports).await?;
-        warnings.extend(closed.into_iter().map(|text| format!("{}: {text}", group.scope())));
-    }
-    Ok(warnings)
+        let look = foreign::closed_paths(&reader, listener, tasks, *group.tier.tenants.ports);
+        match live::within(context.read_timeout, &place, look).await {
+            Ok(closed) => closed.into_iter().map(|text| format!("{scope}: {text}")).collect(),
+            Err(error) => vec![format!("{scope}: whether its load balancer reaches the tasks could not be looked up: {error}")],
+        }
+    });
+    join_all(looks).await.into_iter().flatten().collect()
 }
 
 /// Plans the removal of tenants, wherever in these tiers they live.

@@ -21,7 +21,6 @@ pub(super) fn cell_of(group: Group<'_>) -> Cell {
 #[derive(Default)]
 pub(in crate::cli) struct Sessions {
     by_cell: BTreeMap<Cell, Session>,
-    pub(super) by_place: BTreeMap<Place, Reader>,
 }
 
 impl Sessions {
@@ -49,8 +48,6 @@ impl Sessions {
         for (cells, session) in wanted.values().zip(opened) {
             match session {
                 Ok(session) => {
-                    let reader = session.reader();
-                    sessions.by_place.insert(reader.place().clone(), reader);
                     sessions.by_cell.extend(cells.iter().map(|cell| (cell.clone(), session.clone())));
                 }
                 Err(error) => lost.push((cells.clone(), error)),
