@@ -112,7 +112,8 @@ fn a_cell_whose_targets_cannot_be_looked_at_holds_no_other() {
 fn a_cell_whose_rules_cannot_be_told_holds_no_other() {
     let project = Project::new();
     let (first, second) = (bed().account(), bed().account());
-    [&first, &second].map(|account| quick(account));
+    quick(&first);
+    quick(&second);
     let cells =
         [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
     tier(&project, "test", &cells, "tenants: {max_per_infra_group: 2}");
