@@ -4,14 +4,14 @@
 
 use std::path::Path;
 
-use tierctl::report::schema::{event_schema, outcome_schema, plan_schema};
+use tierctl::report::schema::{cells_schema, event_schema, outcome_schema, plan_schema};
 use tierctl::spec::reference::reference_markdown;
 use tierctl::spec::schema::{tenant_schema, tier_schema};
 
 #[test]
 fn checked_in_schemas_are_those_of_the_program() {
     let specs = [("tier", tier_schema().clone()), ("tenant", tenant_schema().clone())];
-    let documents = [("plan", plan_schema()), ("outcome", outcome_schema()), ("event", event_schema())];
+    let documents = [("plan", plan_schema()), ("outcome", outcome_schema()), ("event", event_schema()), ("cells", cells_schema())];
     for (name, schema) in specs.into_iter().chain(documents) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schema/{name}.schema.json"));
         let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";

@@ -15,7 +15,7 @@ use crate::plan::intent::{self, Purpose};
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Files and folders of tier specs
-    #[arg(required_unless_present = "plan", conflicts_with = "plan", value_name = "PATH")]
+    #[arg(required_unless_present = "plan", conflicts_with_all = ["plan", "canary", "wave", "max_failures"], value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Carry out the plan that `tierctl plan --out` has saved to this file
     #[arg(long, value_name = "FILE")]

@@ -1,13 +1,10 @@
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use serde_json::json;
-
 use super::Context;
 use super::failure::{Exit, Failure};
 use super::terminal::Format;
 use crate::estate::Group;
-use crate::report::FORMAT_VERSION;
+use crate::report::cells_json::{self, CellDocument};
 use crate::words::count;
 
 /// List the cells of the specs
@@ -18,18 +15,6 @@ use crate::words::count;
 pub(super) struct Arguments {
     /// Name of a tier [default: all that have a spec in tiers/]
     tier: Option<String>,
-}
-
-/// A cell, as a job of a matrix takes it.
-#[derive(Debug, Serialize)]
-struct CellDocument {
-    tier: String,
-    cell: String,
-    account: String,
-    region: String,
-    infra_groups: Vec<String>,
-    /// Tenants of tenants/ whose spec places them here.
-    placed_tenants: usize,
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -58,7 +43,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     }
     match context.terminal.format {
         Format::Json | Format::Ndjson => {
-            context.terminal.print_json(&json!({ "format_version": FORMAT_VERSION, "cells": cells }))?;
+            context.terminal.print_json(&cells_json::document(cells))?;
         }
         Format::Text | Format::Markdown => {
             let lines = cells.iter().map(|cell| {

@@ -83,7 +83,7 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     };
     let purpose =
         Purpose::Plan { tier: arguments.only != Some(Only::Tenants), tenants: has_tenants && arguments.only != Some(Only::Tier), depth };
-    let mut departed = Vec::new();
+    let mut departed = planning::Departed::default();
     if let Some(changes) = &changes {
         for subject in &mut subjects {
             let here = changes.new_tenants.iter().filter(|(tier, _)| *tier == *subject.tier.tier);
@@ -95,7 +95,11 @@ pub(super) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
     let moved = changes.as_ref().map(|changes| changes.moved_groups.as_slice()).unwrap_or_default();
     // The process ends with this command: to free what it knows of thousands of tenants, piece by piece, would take a twentieth of it.
     let mut planned = ManuallyDrop::new(planning::plan_with_moved(context, &subjects, moved, purpose, Access::Read).await?);
-    planned.plan.add(departed, Vec::new());
+    planned.plan.add(departed.changes, Vec::new());
+    for unread in departed.unread {
+        let is_known = planned.plan.unread.iter().any(|known| known.tier == unread.tier && known.cell == unread.cell);
+        planned.plan.unread.extend((!is_known).then_some(unread));
+    }
     planned.plan.other_cells = other_cells;
     if arguments.drift_only {
         let left_out = attribution::keep_drift(&mut planned.plan);

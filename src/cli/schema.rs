@@ -15,6 +15,8 @@ enum Of {
     Outcome,
     /// a line of what they print with `--format ndjson`
     Event,
+    /// what `cells --format json` prints
+    Cells,
 }
 
 /// Print the JSON Schema of specs, for editors, or of what programs read
@@ -35,6 +37,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         Of::Plan => report::schema::plan_schema(),
         Of::Outcome => report::schema::outcome_schema(),
         Of::Event => report::schema::event_schema(),
+        Of::Cells => report::schema::cells_schema(),
     })?;
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! Plans, progress and results as text, JSON and Markdown. Pure: everything here returns what is to be printed.
 
 pub mod calls_text;
+pub mod cells_json;
 pub mod diagnostics;
 pub mod event_json;
 pub mod outcome_json;

@@ -5,6 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::Value;
 
+use super::cells_json::CellsDocument;
 use super::event_json::EventDocument;
 use super::outcome_json::OutcomeDocument;
 use super::plan_json::PlanDocument;
@@ -20,6 +21,10 @@ pub fn outcome_schema() -> Value {
 
 pub fn event_schema() -> Value {
     generate::<EventDocument<'static>>("An event of a run of tierctl")
+}
+
+pub fn cells_schema() -> Value {
+    generate::<CellsDocument>("The cells of specs")
 }
 
 fn generate<T: JsonSchema>(title: &str) -> Value {

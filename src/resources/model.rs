@@ -135,6 +135,9 @@ impl Key {
         let (mut scope, kind, name) = (parts.next()?.split('/'), parts.next()?, parts.next()?);
         let mut next = || scope.next().map(String::from);
         let scope = Scope { tier: next()?, cell: next()?, infra_group: next()?, tenant: next() };
+        if next().is_some() {
+            return None;
+        }
         let kind = Kind::ALL.iter().copied().find(|known| known.name() == kind)?;
         Some(Self { scope, kind, name: name.into() })
     }
@@ -448,3 +451,36 @@ fn shape<T: DeserializeOwned>(fields: &Fields) -> Result<T, ShapeError> {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub struct ShapeError(pub String);
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_reference_leads_back_to_its_key() {
+        let group = Scope::infra_group("high", "cell-1", "ig-1");
+        for scope in [group.clone(), group.with_tenant("acme")] {
+            for kind in Kind::ALL {
+                for name in ["tasks", "com.amazonaws.s3:x/y"] {
+                    let (key, value) = (Key::new(&scope, *kind, name), json!(Id::Of(Key::new(&scope, *kind, name))));
+                    assert_eq!((reference(&value), referred_name(&value)), (Some(key.clone()), Some(name)));
+                    assert_eq!(serde_json::from_value::<Id>(value.clone()).unwrap(), Id::Of(key));
+                }
+            }
+        }
+        for other in
+            ["", "high/cell-1/ig-1", "high/cell-1/ig-1:vpc", "high/cell-1:vpc:vpc", "high/cell-1/ig-1:moat:moat", "a/b/c/d/e:vpc:vpc"]
+        {
+            assert_eq!(reference(&json!({ "$ref": other })), None, "{other}");
+        }
+    }
+
+    /// What there is of a scope is found by its first kind.
+    #[test]
+    fn kinds_are_in_the_order_of_the_list() {
+        assert!(Kind::ALL.is_sorted());
+    }
+}

@@ -54,6 +54,8 @@ class Plan:
     rates: float
     rate: str
     emulator: float
+    #: The same with as many requests at once as tierctl has under way in all accounts together.
+    crowded: float
 
     @property
     def latency(self) -> float:
@@ -110,6 +112,7 @@ def plan_without_changes(estate: Estate, binary: Path, folder: Path, endpoint: s
     with copy_of(endpoint) as copy:
         requests = record(copy, [str(binary), *PLAN], str(project.folder), project.environment)
         emulator = replay(copy, requests, CONCURRENCY)
+        crowded = replay(copy, requests, CONCURRENCY * estate.accounts)
     bare_runs = measured(project, estate, endpoint, {}, 1000)[0] if with_bare else []
     runs, accounts = measured(project, estate, endpoint, AWS_LIKE, 1)
     depths = {flag: measured(project, estate, endpoint, AWS_LIKE, 1, flag, repeats=1)[0][0] for flag in DEPTHS if with_bare}
@@ -130,6 +133,7 @@ def plan_without_changes(estate: Estate, binary: Path, folder: Path, endpoint: s
         rates=rates,
         rate=rate,
         emulator=emulator,
+        crowded=crowded,
     )
 
 
@@ -155,6 +159,9 @@ def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
             verdict(plan.bare_seconds, MOST_TIME * plan.emulator, " s"),
         ),
     ]
+    if plan.estate.accounts > 1:
+        at_once = CONCURRENCY * plan.estate.accounts
+        rows.append(("beside it: the emulator alone", f"{plan.crowded:.2f} s", f"{at_once} requests at once, as tierctl has them", ""))
     judged = plan.estate.total <= TENANTS
     rows += [
         ("processor time", f"{plan.cpu:.2f} s", "", verdict(plan.cpu, MOST_CPU, " s") if judged else ""),

@@ -116,20 +116,42 @@ fn a_cell_whose_rules_cannot_be_told_holds_no_other() {
     quick(&second);
     let cells =
         [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
-    tier(&project, "test", &cells, "tenants: {max_per_infra_group: 2}");
+    tier(&project, "test", &cells, "tenants: {max_per_infra_group: 3}");
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    ["acme", "wonka"].iter().for_each(|name| placed_tenant(&project, name, "cell-1", "ig-1"));
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    std::fs::remove_file(project.path().join("tenants/test/wonka.yaml")).unwrap();
+    // More come than places are free, so that it matters whose rules are there. The first of these requests is for other tags.
+    placed_tenant(&project, "globex", "cell-2", "ig-1");
+    tenant(&project, "initech");
+    // One that lives there does not become another elsewhere.
+    placed_tenant(&project, "acme", "cell-2", "ig-1");
+    refuse(&first, "DescribeTags", 2);
+    let plan = project.run(&["onboard", "--yes", "--format", "json", "tenants"]).ended(1);
+    let blocked = plan.json()["blocked"].clone();
+    let names: Vec<&Value> = blocked.as_array().unwrap().iter().map(|blocked| &blocked["name"]).collect();
+    assert_eq!(names, ["acme", "initech"], "{blocked:#}");
+    assert!(plan.json()["unread"][0]["reason"].as_str().unwrap().contains("DescribeTags"));
+    assert_eq!(all(&standing(&second), "services").len(), 1, "the one that is placed elsewhere goes ahead");
+}
+
+#[test]
+fn who_lives_in_a_cell_that_cannot_be_read_is_not_made_elsewhere() {
+    let project = Project::new();
+    let (first, second) = two_cells(&project);
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     placed_tenant(&project, "acme", "cell-1", "ig-1");
     project.run(&["onboard", "--yes", "tenants"]).ended(0);
-    std::fs::remove_file(project.path().join("tenants/test/acme.yaml")).unwrap();
-    // More come than places are free, so that it matters whose rules are there. The first of these requests is for other tags.
-    placed_tenant(&project, "globex", "cell-2", "ig-1");
-    refuse(&first, "DescribeTags", 2);
-    tenant(&project, "initech");
-    let plan = project.run(&["onboard", "--yes", "--format", "json", "tenants"]).ended(1);
-    let blocked = plan.json()["blocked"].clone();
-    assert_eq!((&blocked[0]["name"], blocked.as_array().unwrap().len()), (&json!("initech"), 1), "{blocked:#}");
-    assert!(plan.json()["unread"][0]["reason"].as_str().unwrap().contains("DescribeTags"));
-    assert_eq!(all(&standing(&second), "services").len(), 1, "the one that is placed elsewhere goes ahead");
+    placed_tenant(&project, "acme", "cell-2", "ig-1");
+    refuse_reads(&first);
+    for command in [&["plan"] as &[&str], &["onboard", "--yes", "--prune", "tenants"]] {
+        project.run(command).ended(1).says("it lives in test/cell-1/ig-1, and a tenant is not moved in place");
+    }
+    // Where it cannot be looked for either, that is said.
+    refuse(&first, "DescribeClusters", 0);
+    let plan = project.run(&["plan"]).ended(1);
+    plan.says("whether acme already lives in").says("could not be looked up").says("Could not be read");
+    assert_eq!(all(&standing(&second), "services").len(), 0);
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Run {
         self
     }
 
-    /// What was printed as JSON; a plan and an outcome as their schemas say.
+    /// What was printed as JSON; a plan, an outcome and cells as their schemas say.
     #[track_caller]
     pub fn json(&self) -> Value {
         let document: Value = serde_json::from_str(&self.stdout)
@@ -37,6 +37,7 @@ impl Run {
         match () {
             () if document.get("changes").is_some() => assert_fits(&document, &schema::plan_schema()),
             () if document.get("not_started").is_some() => assert_fits(&document, &schema::outcome_schema()),
+            () if document["cells"].is_array() && document.get("tiers").is_none() => assert_fits(&document, &schema::cells_schema()),
             () => {}
         }
         document

@@ -340,6 +340,16 @@ fn unread(project: &Project, arguments: &[&str]) -> Run {
 }
 
 #[test]
+fn tiers_do_not_go_in_waves() {
+    let project = Project::new();
+    bare_tier(&project);
+    for flag in ["--canary", "--wave", "--max-failures"] {
+        project.run(&["apply", "--yes", "tiers", flag, "1"]).ended(1).says("cannot be used with").says(flag);
+    }
+    project.run(&["apply", "--plan", "missing.plan", "--canary", "1"]).ended(1).says("missing.plan");
+}
+
+#[test]
 fn a_reader_that_has_gone_is_no_error() {
     let project = Project::new();
     bare_tier(&project);

@@ -15,7 +15,7 @@ use crate::live::{self, Lost};
 use crate::plan::intent::{self, Intended, Leaver, Purpose, Subjects};
 use crate::plan::placement::Residents;
 use crate::plan::saved::{Resumed, SavedPlan};
-use crate::plan::{self, Change, Estates, Intent, Plan, PlannedCell, Treatment, placement};
+use crate::plan::{self, Change, Estates, Intent, Plan, PlannedCell, Treatment, Unread, placement};
 use crate::report::plan_text::PlanNotes;
 use crate::resources::model::{Live, Place, Scope};
 use crate::resources::{Kind, foreign};
@@ -26,7 +26,7 @@ use crate::words::count;
 mod sessions;
 mod targets;
 
-use sessions::Sessions;
+use sessions::{Sessions, cell_of};
 use targets::{Elsewhere, Targets, port, requests, take_name, take_tenant_names};
 
 /// What a run knows when its plan is made.
@@ -129,9 +129,6 @@ pub(super) async fn plan_with_moved(
         // Tenants may live there.
         return Err(Failure::usage(unread.reason.clone(), unread.remedy.clone()));
     }
-    let (homes, unseen) = look_elsewhere(context, &targets, &live).await;
-    live.extend(homes);
-    live.extend(read_groups(context, moved).await?);
     let may_be_full = |live: &[Live]| {
         let residents = Residents::of(live);
         targets.groups.iter().any(|group| placement::places(*group, &residents).free < targets.candidates.len())
@@ -145,27 +142,37 @@ pub(super) async fn plan_with_moved(
         let lost = live::read_health(&requests, &mut live, context.read_timeout).await;
         leave_out(&mut targets, &mut live, lost)?;
     }
+    let (homes, mut unseen) = look_elsewhere(context, &targets, &live).await;
+    live.extend(homes);
+    live.extend(read_groups(context, moved).await?);
 
     let mut intended = targets.intend(context, subjects, &live, &facts);
     let mut plan = plan::calculate(&intended.estates, &live, &intended.intent);
     let mut asked = BTreeSet::new();
-    loop {
+    let closed = loop {
         let unread = plan::calculate::unread(&plan, &live, &asked);
-        if unread.is_empty() {
-            break;
+        let (closed, lost) = match unread.is_empty() {
+            true => closed_paths(context, &targets, &intended.intent, &sessions, &facts, &live).await,
+            false => (Vec::new(), live::read_whole(&requests, &unread, &mut live, context.read_timeout).await),
+        };
+        if unread.is_empty() && lost.is_empty() {
+            break closed;
         }
-        asked.extend(unread.iter().cloned());
-        let lost = live::read_whole(&requests, &unread, &mut live, context.read_timeout).await;
-        let is_lost = !lost.is_empty();
-        leave_out(&mut targets, &mut live, lost)?;
-        if is_lost {
+        asked.extend(unread);
+        if !lost.is_empty() {
+            leave_out(&mut targets, &mut live, lost)?;
+            // Who was seen to live there must not be made elsewhere.
+            let homes;
+            (homes, unseen) = look_elsewhere(context, &targets, &live).await;
+            live.retain(|item| !homes.iter().any(|home| home.kind == item.kind && home.id == item.id));
+            live.extend(homes);
             intended = targets.intend(context, subjects, &live, &facts);
         }
         plan = plan::calculate(&intended.estates, &live, &intended.intent);
-    }
-    let Intended { intent, inherited, blocked, elsewhere, mut warnings, .. } = intended;
+    };
+    let Intended { inherited, blocked, elsewhere, mut warnings, .. } = intended;
     warnings.extend(unseen);
-    warnings.extend(closed_paths(context, &targets, &intent, &sessions, &facts, &live).await);
+    warnings.extend(closed);
     plan.add(blocked, warnings);
     plan.cells = targets.groups.iter().copied().map(planned_cell).collect();
     plan.unread = targets.unread;
@@ -196,7 +203,7 @@ async fn closed_paths(
     sessions: &Sessions,
     facts: &Facts,
     live: &[Live],
-) -> Vec<String> {
+) -> (Vec<String>, Lost) {
     let managed = targets.groups.iter().filter(|group| intent.of(&group.scope()) == Some(Treatment::Manage));
     let foreign = managed.filter_map(|group| {
         let listener = group.listener().and_then(|arn| facts.listeners.get(arn));
@@ -207,12 +214,18 @@ async fn closed_paths(
         let tasks = infra_group::tasks_group(&scope);
         let tasks = live.iter().find(|item| item.owner().as_ref() == Some(&tasks)).map(|item| item.id.as_str());
         let look = foreign::closed_paths(&reader, listener, tasks, *group.tier.tenants.ports);
-        match live::within(context.read_timeout, &place, look).await {
-            Ok(closed) => closed.into_iter().map(|text| format!("{scope}: {text}")).collect(),
-            Err(error) => vec![format!("{scope}: whether its load balancer reaches the tasks could not be looked up: {error}")],
-        }
+        let closed = live::within(context.read_timeout, &place, look).await;
+        let closed = closed.map(|closed| closed.into_iter().map(|text| format!("{scope}: {text}")).collect::<Vec<_>>());
+        closed.map_err(|error| (BTreeSet::from([cell_of(*group)]), error))
     });
-    join_all(looks).await.into_iter().flatten().collect()
+    let (mut warnings, mut lost) = (Vec::new(), Lost::new());
+    for look in join_all(looks).await {
+        match look {
+            Ok(closed) => warnings.extend(closed),
+            Err(cell) => lost.push(cell),
+        }
+    }
+    (warnings, lost)
 }
 
 /// Plans the removal of tenants, wherever in these tiers they live.
@@ -259,9 +272,17 @@ pub(super) async fn plan_offboarding(
     Ok(Planned { plan, notes: PlanNotes::default(), sessions, live, facts: Facts::default(), requests, saved: None })
 }
 
+/// What specs that are gone leave behind.
+#[derive(Default)]
+pub(super) struct Departed {
+    pub changes: Vec<Change>,
+    /// Cells in which it could not be looked for.
+    pub unread: Vec<Unread>,
+}
+
 /// Tenants and infra groups whose specs are gone, and that are still there: each a change that is blocked.
-pub(super) async fn find_departed(context: &Context, changes: &Changes, purpose: Purpose) -> Result<Vec<Change>, Failure> {
-    let mut found = Vec::new();
+pub(super) async fn find_departed(context: &Context, changes: &Changes, purpose: Purpose) -> Result<Departed, Failure> {
+    let mut found = Departed::default();
     let tiers: Vec<&TierSpec> = changes.left_tiers.iter().collect();
     let leavers = changes.departed_tenants.iter().map(|tenant| Leaver {
         tier: Some(tenant.tier.to_string()),
@@ -270,12 +291,14 @@ pub(super) async fn find_departed(context: &Context, changes: &Changes, purpose:
     });
     let leavers: Vec<Leaver> = leavers.collect();
     if !tiers.is_empty() && purpose.manages_tenants() {
-        found.extend(intent::left_by_tenants(&plan_offboarding(context, &tiers, &leavers, Access::Read).await?.plan));
+        let planned = plan_offboarding(context, &tiers, &leavers, Access::Read).await?;
+        found.changes.extend(intent::left_by_tenants(&planned.plan));
+        found.unread = planned.plan.unread;
     }
     let departed = if purpose.manages_tier(true) { changes.departed_groups.as_slice() } else { &[] };
     let live = read_groups(context, departed).await?;
     let groups: Vec<Group<'_>> = departed.iter().flat_map(Group::all_of).collect();
-    found.extend(intent::left_by_groups(&groups, &live));
+    found.changes.extend(intent::left_by_groups(&groups, &live));
     Ok(found)
 }
 

@@ -113,8 +113,8 @@ impl<'a> Targets<'a> {
     /// are placed and may live there instead.
     pub(super) fn elsewhere(&self, live: &[Live]) -> BTreeMap<(Place, Credentials), Elsewhere<'a>> {
         let mut found: BTreeMap<(Place, Credentials), Elsewhere<'a>> = BTreeMap::new();
-        // A read of everything sees where they live.
-        if !self.narrow && !self.is_part {
+        // A read of everything sees where they live, unless cells could not be read: there each is looked for by name.
+        if !self.narrow && !self.is_part && self.unread.is_empty() {
             return found;
         }
         let read: BTreeSet<Place> = self.groups.iter().map(Group::place).collect();
@@ -124,9 +124,9 @@ impl<'a> Targets<'a> {
             tenant.placement.is_some() && !is_known && !residents.lives_in(&home.scope(), &tenant.tenant)
         });
         for (home, tenant) in new {
-            let is_unseen = |group: &Group<'a>| match self.is_part {
-                true => !self.groups.iter().any(|seen| seen.scope() == group.scope()),
-                false => !read.contains(&group.place()),
+            let is_unseen = |group: &Group<'a>| match self.narrow && !self.is_part {
+                true => !read.contains(&group.place()),
+                false => !self.groups.iter().any(|seen| seen.scope() == group.scope()),
             };
             for group in Group::all_of(home.tier).filter(is_unseen) {
                 let Elsewhere { groups, tenants } = found.entry((group.place(), credentials(group, Access::Read))).or_default();
