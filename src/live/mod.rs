@@ -25,6 +25,13 @@ pub struct Request {
     pub cells: BTreeSet<(String, String)>,
 }
 
+impl Request {
+    /// Whether it is the one that reads this scope: a place may be read with several credentials, each for cells of its own.
+    fn is_for(&self, scope: &Scope) -> bool {
+        self.cells.contains(&(scope.tier.clone(), scope.cell.clone()))
+    }
+}
+
 /// Cells that could not be read, by what was asked for at once, and why.
 pub type Lost = Vec<(BTreeSet<(String, String)>, AwsError)>;
 
@@ -123,23 +130,24 @@ async fn read_place(request: &Request) -> Result<Vec<Live>, AwsError> {
 
 async fn read_stages(reader: &Reader, scope: &ReadScope) -> Result<Vec<Live>, AwsError> {
     let found = read_stage(reader, scope, Stage::First, &[]).await?;
-    // One request for each tenant, in a bucket of their own, and one for each load balancer: the stages do not wait for them.
-    let asked_singly = |live: &&Live| matches!(live.kind, Kind::Cluster | Kind::LoadBalancer);
-    let singly: Vec<Live> = found.iter().filter(asked_singly).cloned().collect();
-    let beside = read_stage(reader, scope, Stage::Beside, &singly);
-    let details = read_details(Reading { aws: reader, place: reader.place(), scope, found: &singly });
+    // One request for each tenant, in a bucket of their own, and one for each thing that is read in detail: the stages do not
+    // wait for them.
+    let clusters: Vec<Live> = found.iter().filter(|live| live.kind == Kind::Cluster).cloned().collect();
+    let beside = read_stage(reader, scope, Stage::Beside, &clusters);
+    let first = Reading { aws: reader, place: reader.place(), scope, found: &found };
+    let kinds = Kind::ALL.iter().map(|kind| kind.resource());
+    let details: Vec<_> = kinds
+        .flat_map(|kind| kind.in_detail(&first).into_iter().map(move |id| (kind, id)))
+        .map(|(kind, id)| async move { Ok::<_, AwsError>((kind.details(reader, &id).await?, id)) })
+        .collect();
+    let details = stream::iter(details).buffered(reader.at_once()).try_collect::<Vec<_>>();
     let (mut found, beside, details) = try_join!(read_further(reader, scope, found), beside, details)?;
+    let mut details: BTreeMap<String, Fields> = details.into_iter().map(|(fields, id)| (id, fields)).collect();
     for live in &mut found {
-        live.fields.extend(details.get(&live.id).cloned().unwrap_or_default());
+        live.fields.extend(details.remove(&live.id).unwrap_or_default());
     }
     found.extend(beside);
     Ok(found)
-}
-
-async fn read_details(reading: Reading<'_>) -> Result<BTreeMap<String, Fields>, AwsError> {
-    let kinds = Kind::ALL.iter().filter(|kind| !reading.scope.without.contains(kind));
-    let read: Vec<Vec<(String, Fields)>> = try_join_all(kinds.map(|kind| kind.resource().details(&reading))).await?;
-    Ok(read.into_iter().flatten().collect())
 }
 
 async fn read_further(reader: &Reader, scope: &ReadScope, mut found: Vec<Live>) -> Result<Vec<Live>, AwsError> {
@@ -270,9 +278,7 @@ fn is_of(item: &Live, tenants: &BTreeSet<Scope>) -> bool {
 }
 
 async fn read_whole_in(request: &Request, wanted: &BTreeSet<(Key, String)>, live: &[Live]) -> Result<Whole, AwsError> {
-    // A place may be read with several credentials: each reads its own cells.
-    let here = |scope: &Scope| request.cells.contains(&(scope.tier.clone(), scope.cell.clone()));
-    let wanted = |kind: Kind| wanted.iter().filter(move |(key, _)| key.kind == kind && here(&key.scope));
+    let wanted = |kind: Kind| wanted.iter().filter(move |(key, _)| key.kind == kind && request.is_for(&key.scope));
     let of: BTreeSet<Scope> = wanted(Kind::Service).map(|(key, _)| key.scope.clone()).collect();
     let place = request.reader.place();
     let clusters: Vec<Live> =
@@ -299,8 +305,7 @@ pub async fn read_health(requests: &[Request], live: &mut [Live], longest: Durat
     let looks = requests.iter().map(|request| {
         let is_asked = |item: &&Live| {
             let is_running = item.kind == Kind::Service && item.condition == Condition::Ready;
-            let cell = || item.owner().map(|key| (key.scope.tier, key.scope.cell));
-            is_running && item.place == *request.reader.place() && cell().is_some_and(|cell| request.cells.contains(&cell))
+            is_running && item.place == *request.reader.place() && item.owner().is_some_and(|key| request.is_for(&key.scope))
         };
         let looks = live.iter().filter(is_asked).map(|service| async move {
             let health = service::health(&request.reader, service).await?;

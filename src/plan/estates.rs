@@ -29,7 +29,7 @@ pub(super) struct TenantEstate<'a> {
 }
 
 impl<'a> Estates<'a> {
-    pub(super) fn add_tier_part(&mut self, scope: Scope, mut part: Vec<Desired>) {
+    pub(super) fn add(&mut self, scope: Scope, mut part: Vec<Desired>) {
         part.sort_by(|a, b| a.key.cmp(&b.key));
         self.made.insert(scope, part);
     }
@@ -100,11 +100,12 @@ fn already_living(things: &mut [Desired], scope: &Scope) {
 
 impl FromIterator<Desired> for Estates<'_> {
     fn from_iter<T: IntoIterator<Item = Desired>>(things: T) -> Self {
-        let mut made: BTreeMap<Scope, Vec<Desired>> = BTreeMap::new();
+        let mut parts: BTreeMap<Scope, Vec<Desired>> = BTreeMap::new();
         for thing in things {
-            made.entry(thing.key.scope.clone()).or_default().push(thing);
+            parts.entry(thing.key.scope.clone()).or_default().push(thing);
         }
-        made.values_mut().for_each(|things| things.sort_by(|a, b| a.key.cmp(&b.key)));
-        Self { made, tenants: BTreeMap::new() }
+        let mut estates = Self::default();
+        parts.into_iter().for_each(|(scope, part)| estates.add(scope, part));
+        estates
     }
 }

@@ -194,7 +194,7 @@ impl<'a> Intended<'a> {
         for group in groups.iter().filter(|group| !group.is_retired()) {
             let part = estate::of_infra_group(*group, facts);
             self.inherited.insert(group.scope(), inherited(*group, &part));
-            self.estates.add_tier_part(group.scope(), part);
+            self.estates.add(group.scope(), part);
         }
     }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types;
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -92,20 +91,16 @@ impl Resource for LoadBalancers {
         Ok(found)
     }
 
-    /// Attributes, which only a full read compares.
-    async fn details(&self, reading: &Reading<'_>) -> Result<Vec<(String, Fields)>, AwsError> {
-        let ours: Vec<String> = match reading.scope.is_narrow() {
+    /// Only a full read compares attributes.
+    fn in_detail(&self, reading: &Reading<'_>) -> Vec<String> {
+        match reading.scope.is_narrow() {
             true => Vec::new(),
             false => reading.ours(Kind::LoadBalancer).map(|live| live.id.clone()).collect(),
-        };
-        stream::iter(ours)
-            .map(|arn| async move {
-                let attributes = attributes(reading.aws, &arn).await?;
-                Ok((arn, Fields::from_iter([("attributes".to_string(), json!(attributes))])))
-            })
-            .buffered(elb_tags::AT_ONCE)
-            .try_collect()
-            .await
+        }
+    }
+
+    async fn details(&self, aws: &Reader, arn: &str) -> Result<Fields, AwsError> {
+        Ok(Fields::from_iter([("attributes".to_string(), json!(attributes(aws, arn).await?))]))
     }
 
     fn set_after_creation(&self) -> &'static [&'static str] {

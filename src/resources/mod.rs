@@ -304,9 +304,14 @@ pub trait Resource: Send + Sync {
     /// All that the scope asks for, in as few calls as the API allows, ours and those who hold our names.
     async fn read(&self, reading: &Reading<'_>) -> Result<Vec<Live>, AwsError>;
 
-    /// Fields of what is found and ours that take a request for each thing, and that no other kind waits for: by id.
-    async fn details(&self, _reading: &Reading<'_>) -> Result<Vec<(String, Fields)>, AwsError> {
-        Ok(Vec::new())
+    /// Ids of what is found and ours of which some fields take a request each, and no other kind waits for these.
+    fn in_detail(&self, _reading: &Reading<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Those fields of one of them.
+    async fn details(&self, _aws: &Reader, _id: &str) -> Result<Fields, AwsError> {
+        Ok(Fields::new())
     }
 
     /// Makes it, tagged, and returns its id or ARN.

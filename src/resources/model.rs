@@ -83,7 +83,7 @@ impl fmt::Display for Scope {
 }
 
 /// Identity of a thing, as its tags say it. Two live things with one key are a duplicate.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Key {
     pub scope: Scope,
     pub kind: Kind,

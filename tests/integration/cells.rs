@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use crate::bed::bed;
 use crate::calls::calls;
 use crate::project::{Project, Run};
-use crate::scenes::{all, blocked, cell, made_group, placed_tenant, quick, standing, tenant, tier, two_cells};
+use crate::scenes::{
+    all, blocked, cell, live_in_both_cells, made_group, placed_tenant, quick, standing, tenant, tier, two_cells, two_cells_with,
+};
 
 fn faults(account: &str, faults: &Value) {
     bed().post(&format!("/testbed/accounts/{account}"), &json!({ "faults": faults }));
@@ -96,10 +98,7 @@ fn a_cell_that_cannot_be_read_holds_no_other_and_is_never_no_changes() {
 fn a_cell_whose_targets_cannot_be_looked_at_holds_no_other() {
     let project = Project::new();
     let (_, second) = two_cells(&project);
-    project.run(&["apply", "--yes", "tiers"]).ended(0);
-    placed_tenant(&project, "acme", "cell-1", "ig-1");
-    placed_tenant(&project, "globex", "cell-2", "ig-1");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    live_in_both_cells(&project);
     refuse(&second, "DescribeTargetHealth", 0);
     let status = project.run(&["status", "--format", "json"]).ended(1);
     let cells = status.json()["tiers"][0]["cells"].clone();
@@ -111,12 +110,7 @@ fn a_cell_whose_targets_cannot_be_looked_at_holds_no_other() {
 #[test]
 fn a_cell_whose_rules_cannot_be_told_holds_no_other() {
     let project = Project::new();
-    let (first, second) = (bed().account(), bed().account());
-    quick(&first);
-    quick(&second);
-    let cells =
-        [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
-    tier(&project, "test", &cells, "tenants: {max_per_infra_group: 3}");
+    let (first, second) = two_cells_with(&project, "tenants: {max_per_infra_group: 3}");
     project.run(&["apply", "--yes", "tiers"]).ended(0);
     ["acme", "wonka"].iter().for_each(|name| placed_tenant(&project, name, "cell-1", "ig-1"));
     project.run(&["onboard", "--yes", "tenants"]).ended(0);

@@ -2,10 +2,14 @@
 
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::bed::bed;
 use crate::calls::calls;
 use crate::project::Project;
-use crate::scenes::{blocked, cell, lived_in_tier, made_group, placed_tenant, quick, tenant, tenant_of, tier};
+use crate::scenes::{
+    blocked, cell, live_in_both_cells, lived_in_tier, made_group, placed_tenant, quick, tenant, tenant_of, tier, two_cells,
+};
 
 /// A folder as a Git repository of its own, with nothing of the machine's settings.
 fn git(project: &Project, arguments: &[&str]) -> String {
@@ -114,6 +118,23 @@ fn a_spec_that_is_gone_shows_what_it_leaves_behind() {
     std::fs::remove_file(project.path().join("tenants/test/moved/acme.yaml")).unwrap();
     project.run(&["offboard", "--yes", "acme"]).ended(0);
     assert_eq!(project.run(PLAN).ended(0).counts(), [0; 5]);
+}
+
+#[test]
+fn where_who_is_gone_cannot_be_looked_for_is_not_known() {
+    let project = Project::new();
+    let (first, _) = two_cells(&project);
+    live_in_both_cells(&project);
+    branched(&project);
+    std::fs::remove_file(project.path().join("tenants/test/acme.yaml")).unwrap();
+    // The one that looks for it is the first.
+    let refused =
+        json!([{"effect": "error-before", "action": "DescribeClusters", "nth_call": 1, "code": "AccessDeniedException", "status": 400}]);
+    bed().post(&format!("/testbed/accounts/{first}"), &json!({ "faults": refused }));
+    let plan = project.run(PLAN).ended(1);
+    assert_eq!(plan.json()["unread"][0]["cell"], "cell-1", "{}", plan.stdout);
+    let plan = project.run(PLAN).ended(3);
+    assert_eq!(blocked(&plan), ["tenant acme"]);
 }
 
 #[test]

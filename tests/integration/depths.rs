@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::bed::bed;
 use crate::project::{Project, Run};
-use crate::scenes::{applied_tier, blocked, cell, made_group, placed_tenant, quick, tenant, tier, two_cells};
+use crate::scenes::{applied_tier, blocked, cell, live_in_both_cells, made_group, quick, tenant, tier, two_cells};
 
 /// An applied tier with these tenants in it.
 fn tenants(project: &Project, names: &[&str]) -> String {
@@ -21,10 +21,7 @@ fn plan(project: &Project, depth: &str) -> Run {
 
 /// Applies a tier of two cells, onboards a tenant into each, and has their specs name another image.
 fn change_an_image_in_each_cell(project: &Project) {
-    project.run(&["apply", "--yes", "tiers"]).ended(0);
-    placed_tenant(project, "acme", "cell-1", "ig-1");
-    placed_tenant(project, "globex", "cell-2", "ig-1");
-    project.run(&["onboard", "--yes", "tenants"]).ended(0);
+    live_in_both_cells(project);
     for name in ["acme", "globex"] {
         project.edit(&format!("tenants/test/{name}.yaml"), "app:1.0", "app:1.1");
     }

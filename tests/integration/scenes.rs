@@ -46,13 +46,26 @@ pub fn bare_tier(project: &Project) -> String {
 
 /// A tier `test` with two cells, each an infra group in a fresh account of its own; and their accounts.
 pub fn two_cells(project: &Project) -> (String, String) {
+    two_cells_with(project, "")
+}
+
+/// The same, with more in the tier's spec.
+pub fn two_cells_with(project: &Project, more: &str) -> (String, String) {
     let (first, second) = (bed().account(), bed().account());
     quick(&first);
     quick(&second);
     let cells =
         [cell("cell-1", &first, &[made_group("ig-1", "10.20.0.0/16")]), cell("cell-2", &second, &[made_group("ig-1", "10.21.0.0/16")])];
-    tier(project, "test", &cells, "");
+    tier(project, "test", &cells, more);
     (first, second)
+}
+
+/// Applies a tier of two cells, and onboards a tenant into each: `acme` and `globex`.
+pub fn live_in_both_cells(project: &Project) {
+    project.run(&["apply", "--yes", "tiers"]).ended(0);
+    placed_tenant(project, "acme", "cell-1", "ig-1");
+    placed_tenant(project, "globex", "cell-2", "ig-1");
+    project.run(&["onboard", "--yes", "tenants"]).ended(0);
 }
 
 /// The bare tier, applied.

@@ -218,14 +218,19 @@ async fn closed_paths(
         let closed = closed.map(|closed| closed.into_iter().map(|text| format!("{scope}: {text}")).collect::<Vec<_>>());
         closed.map_err(|error| (BTreeSet::from([cell_of(*group)]), error))
     });
-    let (mut warnings, mut lost) = (Vec::new(), Lost::new());
+    all_of(looks).await
+}
+
+/// What several looks at once have found, and what those that failed say.
+async fn all_of<T, E>(looks: impl Iterator<Item = impl Future<Output = Result<Vec<T>, E>>>) -> (Vec<T>, Vec<E>) {
+    let (mut found, mut failed) = (Vec::new(), Vec::new());
     for look in join_all(looks).await {
         match look {
-            Ok(closed) => warnings.extend(closed),
-            Err(cell) => lost.push(cell),
+            Ok(some) => found.extend(some),
+            Err(error) => failed.push(error),
         }
     }
-    (warnings, lost)
+    (found, failed)
 }
 
 /// Plans the removal of tenants, wherever in these tiers they live.
@@ -341,12 +346,5 @@ async fn look_elsewhere(context: &Context, targets: &Targets<'_>, live: &[Live])
             format!("whether {names} already lives in {place} could not be looked up: {error}")
         })
     });
-    let (mut homes, mut unseen) = (Vec::new(), Vec::new());
-    for look in join_all(looks).await {
-        match look {
-            Ok(found) => homes.extend(found),
-            Err(warning) => unseen.push(warning),
-        }
-    }
-    (homes, unseen)
+    all_of(looks).await
 }
